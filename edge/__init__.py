@@ -1,0 +1,1 @@
+"""Everything pure: quantities, blocks of readings, quality control, calibration, forecast and policy."""

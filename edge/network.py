@@ -1,0 +1,226 @@
+"""The network as its files describe it: sites, rooms, nodes, actuators, stations, with dated assignments."""
+
+from bisect import bisect_right
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import date, datetime
+from functools import cached_property
+from typing import Protocol, TypeVar
+from zoneinfo import ZoneInfo
+
+
+
+class Dated(Protocol):
+    """An entry in force from `since` [ns since 1970, UTC] until the next one's."""
+
+    @property
+    def since(self) -> int: ...
+
+
+D = TypeVar("D", bound=Dated)
+
+
+def in_force(entries: Sequence[D], time: int) -> D | None:
+    """The entry in force at `time` [ns], or None before the first; `entries` are sorted by `since`."""
+    place = bisect_right(entries, time, key=lambda entry: entry.since)
+    return entries[place - 1] if place else None
+
+
+@dataclass(frozen=True, slots=True)
+class Placement:
+    """Where a node stands from `since` [ns] on; `room` is empty outdoors; `height` of its inlet [m]."""
+
+    since: int
+    site: str
+    room: str
+    placement: str
+    height: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Fitted:
+    """The sensors that a node carries from `since` [ns] on, as (type, serial) pairs."""
+
+    since: int
+    sensors: tuple[tuple[str, str], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Calibration:
+    """A sensor's correction of one quantity from `since` [ns] on: gain·raw + offset + rh·RH, with standard
+    uncertainty `u` in the quantity's unit; it belongs to the sensor's `serial`."""
+
+    since: int
+    id: str
+    serial: str
+    quantity: str
+    gain: float = 1.0
+    offset: float = 0.0
+    rh: float = 0.0
+    u: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Node:
+    """A measuring device; samples every `sample_s` [s], sends every `batch_s` [s]; `limits` override quality
+    control's, as {test parameter: value}."""
+
+    id: str
+    placements: tuple[Placement, ...]
+    fitted: tuple[Fitted, ...] = ()
+    sample_s: int = 10
+    batch_s: int = 60
+    limits: Mapping[str, float] = field(default_factory=dict)
+    grade: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Level:
+    """One level of an actuator: clean air [m³/h], outdoor air [m³/h], electrical power [W]."""
+
+    cadr: float = 0.0
+    flow: float = 0.0
+    power: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Timetable:
+    """Occupied hours: (weekday 0 = Monday, start, end) in minutes of the site's local day."""
+
+    weekly: tuple[tuple[int, int, int], ...] = ()
+
+    def occupied(self, weekday: int, minute: int) -> bool:
+        """Whether the room is used at that minute of that weekday."""
+        return any(day == weekday and start <= minute < end for day, start, end in self.weekly)
+
+
+@dataclass(frozen=True, slots=True)
+class Actuator:
+    """A purifier, ventilator or cleaner of a room; `levels[0]` is off; `safe` and `safe_occupied` are the
+    levels it falls to when nobody commands it; `timer`: the device itself ends a command in time."""
+
+    id: str
+    kind: str
+    site: str
+    room: str
+    levels: tuple[Level, ...]
+    dialect: str = "gongi"
+    safe: int = 0
+    safe_occupied: int = 1
+    timer: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Room:
+    """A room: volume [m³], floor area [m²], air change by its own leaks [1/h], occupants, timetable,
+    ventilation (`natural` or `mechanical`), limits by quantity in its unit."""
+
+    id: str
+    ko: str
+    en: str
+    volume: float
+    timetable: Timetable
+    ventilation: str = "natural"
+    ach: float = 0.75
+    occupants: int = 0
+    limits: Mapping[str, float] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """Local dates, both included."""
+
+    first: date
+    last: date
+
+    def __contains__(self, day: date) -> bool:
+        return self.first <= day <= self.last
+
+
+@dataclass(frozen=True, slots=True)
+class Maintenance:
+    """A window [ns, ns) in which a site's alarms rest, and why."""
+
+    start: int
+    end: int
+    why: str = ""
+
+
+@dataclass(frozen=True)
+class Site:
+    """A school or an outdoor station: IANA time zone, holidays already resolved to local dates, terms,
+    position (WGS84 degrees, altitude [m])."""
+
+    id: str
+    ko: str
+    en: str
+    tz: str
+    rooms: Mapping[str, Room]
+    holidays: frozenset[date] = frozenset()
+    terms: tuple[Span, ...] = ()
+    maintenance: tuple[Maintenance, ...] = ()
+    lat: float | None = None
+    lon: float | None = None
+    altitude: float | None = None
+
+    @cached_property
+    def zone(self) -> ZoneInfo:
+        """The site's time zone."""
+        return ZoneInfo(self.tz)
+
+    def school_day(self, day: date) -> bool:
+        """Whether lessons are given on that local date: in term (any day where no terms are named), no holiday."""
+        return day not in self.holidays and (not self.terms or any(day in term for term in self.terms))
+
+    def occupied(self, room: str, moment: datetime) -> bool:
+        """Whether the room is used at that moment (aware datetime), by timetable and calendar."""
+        local = moment.astimezone(self.zone)
+        minute = local.hour * 60 + local.minute
+        return self.school_day(local.date()) and self.rooms[room].timetable.occupied(local.weekday(), minute)
+
+
+@dataclass(frozen=True, slots=True)
+class Station:
+    """A reference station of the national network."""
+
+    id: str
+    ko: str
+    en: str
+    lat: float
+    lon: float
+
+
+@dataclass(frozen=True)
+class Network:
+    """All that the files say; `hash` (16 hex digits) names this version of them."""
+
+    root: str
+    sites: Mapping[str, Site]
+    nodes: Mapping[str, Node]
+    actuators: Mapping[str, Actuator]
+    stations: Mapping[str, Station] = field(default_factory=dict)
+    calibrations: tuple[Calibration, ...] = ()
+    hash: str = ""
+    influx_resolution: str = "air"
+
+    @cached_property
+    def calibrations_of(self) -> Mapping[tuple[str, str], tuple[Calibration, ...]]:
+        """Calibrations by (sensor serial, quantity), sorted by `since`."""
+        table: dict[tuple[str, str], tuple[Calibration, ...]] = {}
+        for entry in sorted(self.calibrations, key=lambda entry: entry.since):
+            key = (entry.serial, entry.quantity)
+            table[key] = (*table.get(key, ()), entry)
+        return table
+
+    def placed(self, node: str, time: int) -> Placement | None:
+        """Where a node stood at `time` [ns]; None for an unknown node and before its first entry."""
+        return in_force(self.nodes[node].placements, time) if node in self.nodes else None
+
+    def actuators_in(self, site: str, room: str) -> tuple[Actuator, ...]:
+        """The actuators of a room, in the files' order."""
+        return tuple(a for a in self.actuators.values() if (a.site, a.room) == (site, room))
+
+    def nodes_in(self, site: str, room: str, time: int) -> tuple[Node, ...]:
+        """The nodes that stand in a room (empty: outdoors) of a site at `time` [ns]."""
+        places = ((node, in_force(node.placements, time)) for node in self.nodes.values())
+        return tuple(n for n, place in places if place and (place.site, place.room) == (site, room))
