@@ -2,7 +2,7 @@
 
 
 class Problem(Exception):
-    """What went wrong, where, and what to do about it; low layers raise subclasses, the command line shows them."""
+    """What went wrong, where, and what to do; low layers raise subclasses, the command line shows them."""
 
     def __init__(self, what: str, where: str = "", advice: str = "") -> None:
         super().__init__(what)

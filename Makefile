@@ -1,0 +1,57 @@
+# Every target is an alias of a `gongi` command or of a tool.
+PYTHON ?= python3 python3.14 python3.13 python3.12 python3.11 python
+SECONDS ?=
+NETWORK ?= examples/school/network.toml
+BIN = .venv/bin
+NEW = import sys; sys.exit(sys.version_info < (3, 11))
+
+.DEFAULT_GOAL := help
+.PHONY: help setup run serve check test parts lint bench lock clean
+
+help: ## show this help
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+setup: .venv/done ## make .venv from the lock file (any Python 3.11 or later)
+
+.venv/done: requirements.lock pyproject.toml
+	@set -e; for python in $(PYTHON); do \
+	  if $$python -c '$(NEW)' 2>/dev/null; then found=$$python; break; fi; done; \
+	if [ -z "$$found" ]; then echo "Gongi needs Python 3.11 or later, and none of these is: $(PYTHON)." >&2; \
+	  echo "Install one, or say: make setup PYTHON=/path/to/python" >&2; exit 1; fi; \
+	[ -x $(BIN)/python ] || $$found -m venv .venv || { echo "On Debian: apt install python3-venv" >&2; exit 1; }
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+	@touch $@
+
+run: setup ## the demonstration: three virtual schools (SECONDS=60 ends it by itself)
+	$(BIN)/gongi demo $(if $(SECONDS),--seconds $(SECONDS))
+
+serve: setup ## the gateway for NETWORK=examples/school/network.toml
+	$(BIN)/gongi serve $(NETWORK)
+
+check: setup ## name every mistake in NETWORK=examples/school/network.toml
+	$(BIN)/gongi check $(NETWORK)
+
+test: parts ## every test, on real parts (installs them first)
+	$(BIN)/python -W error -m pytest $(PYTEST)
+
+parts: setup ## Mosquitto, InfluxDB, Chromium and what else the tests run on
+	$(BIN)/python -m tests.parts
+
+lint: setup ## ruff, mypy and the import contract
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+bench: setup ## broker to journal, against a bare subscriber
+	$(BIN)/python -m bench.ingest
+
+lock: setup ## write requirements.lock anew from pyproject.toml
+	$(BIN)/python -m pip install --quiet uv
+	$(BIN)/uv pip compile --universal --python-version 3.11 --extra dev --generate-hashes \
+	  --no-emit-index-url --quiet --upgrade --custom-compile-command "make lock" -o requirements.lock pyproject.toml
+
+clean: ## remove .venv and every cache in the checkout
+	rm -rf .venv .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis build dist
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -1,0 +1,1 @@
+"""Everything that touches a network, a disk or a clock."""

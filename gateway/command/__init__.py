@@ -1,0 +1,49 @@
+"""The command line: one lazily imported module per command."""
+
+import sys
+from importlib import import_module
+
+import click
+
+from edge.problem import Problem
+
+# One row per command: its name and where it is. `gongi NAME` imports that row alone.
+COMMANDS: dict[str, str] = {}
+
+
+class Commands(click.Group):
+    """A click group that imports a command when it is called."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in COMMANDS:
+            return None
+        module, function = COMMANDS[cmd_name].split(":")
+        command = getattr(import_module(module), function)
+        assert isinstance(command, click.Command), f"{COMMANDS[cmd_name]} is not a click command"
+        return command
+
+
+@click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(package_name="gongi", prog_name="gongi")
+def gongi() -> None:
+    """Gongi: from a speck of dust in a classroom to the purifier that takes it away.
+
+    Exit status: 0 all is well, 1 something was found wrong, 2 the command was called wrongly.
+    """
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Run the command line; errors that a person can act on are shown without a traceback."""
+    try:
+        sys.exit(gongi.main(arguments, prog_name="gongi", standalone_mode=False))
+    except click.ClickException as error:
+        error.show()
+        sys.exit(error.exit_code)
+    except (click.Abort, KeyboardInterrupt):
+        sys.exit(130)
+    except (Problem, OSError) as error:
+        click.echo(f"gongi: {error}", err=True)
+        sys.exit(1)
