@@ -1,0 +1,259 @@
+"""The journal: SQLite, append-only blocks, committed before anything is acknowledged."""
+
+import sqlite3
+import threading
+from collections.abc import Collection, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from edge.wire import Letter
+
+VERSION = 1
+LETTERS = 100_000
+LETTER_BYTES = 4096
+QUARANTINE = 200_000
+
+_SCHEMA = """
+CREATE TABLE block (id INTEGER PRIMARY KEY AUTOINCREMENT, kind TEXT NOT NULL, at INTEGER NOT NULL,
+    first INTEGER, last INTEGER, header BLOB NOT NULL, body BLOB);
+CREATE INDEX block_time ON block (last, first) WHERE body IS NOT NULL AND first IS NOT NULL;
+CREATE TABLE pending (hour INTEGER NOT NULL, block INTEGER NOT NULL, PRIMARY KEY (hour, block)) WITHOUT ROWID;
+CREATE INDEX pending_block ON pending (block);
+CREATE TABLE cursor (name TEXT PRIMARY KEY, block INTEGER NOT NULL);
+CREATE TABLE snapshot (name TEXT PRIMARY KEY, block INTEGER NOT NULL, body BLOB NOT NULL);
+CREATE TABLE file (hour INTEGER PRIMARY KEY, name TEXT NOT NULL, rows INTEGER NOT NULL, sha256 TEXT NOT NULL);
+CREATE TABLE letter (id INTEGER PRIMARY KEY AUTOINCREMENT, at INTEGER NOT NULL, topic TEXT NOT NULL,
+    payload BLOB NOT NULL, reason TEXT NOT NULL);
+CREATE TABLE quarantine (id INTEGER PRIMARY KEY AUTOINCREMENT, at INTEGER NOT NULL, node TEXT NOT NULL,
+    topic TEXT NOT NULL, payload BLOB NOT NULL);
+CREATE INDEX quarantine_node ON quarantine (node);
+CREATE TABLE reject (id INTEGER PRIMARY KEY AUTOINCREMENT, at INTEGER NOT NULL, cursor TEXT NOT NULL,
+    block INTEGER NOT NULL, line TEXT NOT NULL, reason TEXT NOT NULL);
+CREATE TABLE kept (hash TEXT PRIMARY KEY, kind TEXT NOT NULL, body BLOB NOT NULL);
+"""
+
+
+class JournalError(Exception):
+    """The journal can't do what was asked; its text says what stands where."""
+
+
+class JournalFull(JournalError):
+    """The disk is full (or fails): nothing was committed, so nothing may be acknowledged."""
+
+
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """A block to append: `first` and `last` [ns] bound the sample times that it touches (None: none), and
+    `hours` (since 1970) are those whose archive file it changes."""
+
+    kind: str
+    body: bytes
+    header: bytes = b""
+    first: int | None = None
+    last: int | None = None
+    hours: tuple[int, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Block:
+    """A stored block; `at` [ns UTC] is its commit's; `body` is None once archived and released."""
+
+    id: int
+    kind: str
+    at: int
+    header: bytes
+    body: bytes | None
+
+
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """A message of a node that isn't in the network files, kept as it came."""
+
+    node: str
+    topic: str
+    payload: bytes
+
+
+class Journal:
+    """The journal in one file; each thread that uses it gets a connection of its own."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._local = threading.local()
+
+    @property
+    def _db(self) -> sqlite3.Connection:
+        if not hasattr(self._local, "db"):
+            self._local.db = self._connect()
+        db: sqlite3.Connection = self._local.db
+        return db
+
+    def _connect(self) -> sqlite3.Connection:
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        db = sqlite3.connect(self.path, timeout=60, isolation_level=None)
+        for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON", "wal_autocheckpoint=2000"):
+            db.execute(f"PRAGMA {pragma}")
+        self._migrate(db)
+        return db
+
+    def _migrate(self, db: sqlite3.Connection) -> None:
+        (version,) = db.execute("PRAGMA user_version").fetchone()
+        if version > VERSION:
+            raise JournalError(f"{self.path}: schema {version} is newer than this gongi's {VERSION}: upgrade gongi")
+        if version == 0:
+            db.executescript(f"BEGIN IMMEDIATE; {_SCHEMA} PRAGMA user_version={VERSION}; COMMIT;")
+
+    def close(self) -> None:
+        """Close this thread's connection."""
+        if hasattr(self._local, "db"):
+            self._local.db.close()
+            del self._local.db
+
+    @contextmanager
+    def transaction(self) -> Iterator[sqlite3.Connection]:
+        """All or nothing; `JournalFull` where the disk doesn't take it."""
+        db = self._db
+        try:
+            db.execute("BEGIN IMMEDIATE")
+            yield db
+            db.execute("COMMIT")
+        except sqlite3.OperationalError as error:
+            _roll_back(db)
+            raise JournalFull(f"{self.path}: {error}") from error
+        except BaseException:
+            _roll_back(db)
+            raise
+
+    # -- what the river appends -------------------------------------------------------------------------
+
+    def commit(
+        self,
+        at: int,
+        drafts: Sequence[Draft],
+        letters: Sequence[Letter] = (),
+        waiting: Sequence[Waiting] = (),
+    ) -> list[int]:
+        """Append blocks, dead letters and quarantined messages in one transaction; the blocks' ids."""
+        with self.transaction() as db:
+            ids = [_append(db, at, draft) for draft in drafts]
+            _keep(db, "letter", LETTERS, [(at, one.topic, one.payload[:LETTER_BYTES], one.reason) for one in letters])
+            _keep(db, "quarantine", QUARANTINE, [(at, one.node, one.topic, one.payload) for one in waiting])
+        return ids
+
+    def keep(self, digest: str, kind: str, body: bytes) -> None:
+        """Keep what a block names by its hash (a model, a policy, network files)."""
+        with self.transaction() as db:
+            db.execute("INSERT OR IGNORE INTO kept VALUES (?, ?, ?)", (digest, kind, body))
+
+    # -- what readers ask -------------------------------------------------------------------------------
+
+    def blocks(self, after: int, kinds: Collection[str], most: int = 1000) -> list[Block]:
+        """The next blocks of those kinds behind block `after`, oldest first."""
+        marks = ",".join("?" * len(kinds))
+        rows = self._db.execute(
+            f"SELECT id, kind, at, header, body FROM block WHERE id > ? AND kind IN ({marks}) ORDER BY id LIMIT ?",
+            (after, *kinds, most),
+        )
+        return [Block(*row) for row in rows]
+
+    def newest(self) -> int:
+        """The id of the newest block, 0 where there is none."""
+        (newest,) = self._db.execute("SELECT max(id) FROM block").fetchone()
+        return newest or 0
+
+    def touching(self, start: int, end: int) -> list[int]:
+        """Ids of unreleased blocks with sample times in [start, end) ns, oldest first."""
+        rows = self._db.execute(
+            "SELECT id FROM block WHERE last >= ? AND first < ? AND body IS NOT NULL ORDER BY id", (start, end)
+        )
+        return [number for (number,) in rows]
+
+    def body(self, block: int) -> bytes | None:
+        """A block's body, None where it has been released."""
+        row = self._db.execute("SELECT body FROM block WHERE id = ?", (block,)).fetchone()
+        return row[0] if row else None
+
+    def headers(self, blocks: Collection[int]) -> list[tuple[int, bytes]]:
+        """Ids and headers of those blocks."""
+        rows = (self._db.execute("SELECT id, header FROM block WHERE id = ?", (one,)).fetchone() for one in blocks)
+        return [row for row in rows if row]
+
+    # -- cursors ----------------------------------------------------------------------------------------
+
+    def cursor(self, name: str) -> int:
+        """The last block that the named reader has done with."""
+        row = self._db.execute("SELECT block FROM cursor WHERE name = ?", (name,)).fetchone()
+        return row[0] if row else 0
+
+    def move(self, name: str, block: int, rejects: Sequence[tuple[int, int, str, str]] = ()) -> None:
+        """Move a cursor, and keep (at, block, line, reason) of what its target refused, together."""
+        with self.transaction() as db:
+            db.execute("INSERT OR REPLACE INTO cursor VALUES (?, ?)", (name, block))
+            rows = [(at, name, number, line, reason) for at, number, line, reason in rejects]
+            db.executemany("INSERT INTO reject (at, cursor, block, line, reason) VALUES (?,?,?,?,?)", rows)
+
+    def snapshot(self, name: str) -> tuple[int, bytes] | None:
+        """The named snapshot: the block up to which it counts, and its body."""
+        row: tuple[int, bytes] | None = self._db.execute(
+            "SELECT block, body FROM snapshot WHERE name = ?", (name,)
+        ).fetchone()
+        return row
+
+    def snap(self, name: str, block: int, body: bytes) -> None:
+        """Replace the named snapshot, and move the cursor of its name with it."""
+        with self.transaction() as db:
+            db.execute("INSERT OR REPLACE INTO snapshot VALUES (?, ?, ?)", (name, block, body))
+            db.execute("INSERT OR REPLACE INTO cursor VALUES (?, ?)", (name, block))
+
+    # -- letters and quarantine -------------------------------------------------------------------------
+
+    def letters(self, most: int = 100) -> list[tuple[int, str, bytes, str]]:
+        """The newest dead letters: (at, topic, payload, reason)."""
+        rows = self._db.execute("SELECT at, topic, payload, reason FROM letter ORDER BY id DESC LIMIT ?", (most,))
+        return rows.fetchall()
+
+    def rejects(self, most: int = 100) -> list[tuple[str, int, str, str]]:
+        """The newest rejected lines: (cursor, block, line, reason)."""
+        rows = self._db.execute("SELECT cursor, block, line, reason FROM reject ORDER BY id DESC LIMIT ?", (most,))
+        return rows.fetchall()
+
+    def waiting(self, node: str | None = None, most: int = 1000) -> list[tuple[int, Waiting]]:
+        """Quarantined messages (of one node), oldest first, with their numbers."""
+        rows = self._db.execute(
+            "SELECT id, node, topic, payload FROM quarantine WHERE ? IN (node, '*') ORDER BY id LIMIT ?",
+            (node or "*", most),
+        )
+        return [(number, Waiting(*rest)) for number, *rest in rows]
+
+    def quarantined(self) -> dict[str, int]:
+        """How many messages of each unknown node wait."""
+        return dict(self._db.execute("SELECT node, count(*) FROM quarantine GROUP BY node").fetchall())
+
+    def adopt(self, numbers: Collection[int]) -> None:
+        """Forget quarantined messages that have been imported."""
+        with self.transaction() as db:
+            db.executemany("DELETE FROM quarantine WHERE id = ?", [(number,) for number in numbers])
+
+
+def _append(db: sqlite3.Connection, at: int, draft: Draft) -> int:
+    row = (draft.kind, at, draft.first, draft.last, draft.header, draft.body)
+    done = db.execute("INSERT INTO block (kind, at, first, last, header, body) VALUES (?,?,?,?,?,?)", row)
+    number = done.lastrowid
+    assert number is not None
+    db.executemany("INSERT INTO pending VALUES (?, ?)", [(hour, number) for hour in draft.hours])
+    return number
+
+
+_COLUMNS = {"letter": "at, topic, payload, reason", "quarantine": "at, node, topic, payload"}
+
+
+def _keep(db: sqlite3.Connection, table: str, most: int, rows: Sequence[tuple[object, ...]]) -> None:
+    if rows:
+        db.executemany(f"INSERT INTO {table} ({_COLUMNS[table]}) VALUES (?,?,?,?)", rows)
+        db.execute(f"DELETE FROM {table} WHERE id <= (SELECT max(id) FROM {table}) - ?", (most,))
+
+
+def _roll_back(db: sqlite3.Connection) -> None:
+    if db.in_transaction:
+        db.execute("ROLLBACK")
