@@ -113,7 +113,8 @@ class Broker:
         return self.folder / "broker.log"
 
     def start(self) -> None:
-        """Start the server and return when it answers."""
+        """Start the server, also after it died, and return when it answers."""
+        self.stop()
         self.port = self.port or free_port(self.host)
         if answers(self.reach, self.port):
             raise BrokerError(
@@ -142,15 +143,16 @@ class Broker:
         try:
             process.wait(STOP_S)
         except subprocess.TimeoutExpired:
-            self.kill()
+            self._strike()
+            process.wait(STOP_S)
         process.stdout.close()
         self._process = None
 
     def kill(self) -> None:
         """End the server at this instant, as a power failure would."""
-        if self._process is not None and self.alive:
-            os.kill(self.pid, signal.SIGKILL if hasattr(signal, "SIGKILL") else signal.SIGTERM)
-            self._process.wait(STOP_S)
+        if self.alive:
+            self._strike()
+        self.stop()
 
     def forget(self) -> None:
         """Delete every session and message of a stopped broker."""
@@ -191,6 +193,9 @@ class Broker:
                 self.stop()
                 raise BrokerError("the embedded broker didn't start", self.address, self._last_words())
             time.sleep(0.02)
+
+    def _strike(self) -> None:
+        os.kill(self.pid, signal.SIGKILL if hasattr(signal, "SIGKILL") else signal.SIGTERM)
 
     def _last_words(self) -> str:
         lines = self.log.read_text("utf-8", "replace").splitlines() if self.log.exists() else []
