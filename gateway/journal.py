@@ -179,6 +179,50 @@ class Journal:
         rows = (self._db.execute("SELECT id, header FROM block WHERE id = ?", (one,)).fetchone() for one in blocks)
         return [row for row in rows if row]
 
+    @contextmanager
+    def reading(self) -> Iterator[None]:
+        """One consistent view of manifest and blocks for all reads within."""
+        self._db.execute("BEGIN")
+        try:
+            yield
+        finally:
+            self._db.execute("COMMIT")
+
+    # -- the archive's manifest -------------------------------------------------------------------------
+
+    def files(self, first: int, end: int) -> list[str]:
+        """Names of the archive's files of the hours [first, end) since 1970, oldest first."""
+        rows = self._db.execute("SELECT name FROM file WHERE hour >= ? AND hour < ? ORDER BY hour", (first, end))
+        return [name for (name,) in rows]
+
+    def ripe(self, before: int, most: int = 100) -> dict[int, list[int]]:
+        """Hours before hour `before` that the archive lacks rows of, with the blocks that hold these."""
+        rows = self._db.execute(
+            "SELECT hour, block FROM pending WHERE hour IN "
+            "(SELECT DISTINCT hour FROM pending WHERE hour < ? ORDER BY hour LIMIT ?) ORDER BY hour, block",
+            (before, most),
+        )
+        table: dict[int, list[int]] = {}
+        for hour, block in rows:
+            table.setdefault(hour, []).append(block)
+        return table
+
+    def enter(self, hour: int, name: str, rows: int, sha256: str, blocks: Sequence[int]) -> None:
+        """Enter an hour's file in the manifest and take its rows off the journal's hands, together."""
+        with self.transaction() as db:
+            db.execute("INSERT OR REPLACE INTO file VALUES (?, ?, ?, ?)", (hour, name, rows, sha256))
+            db.executemany("DELETE FROM pending WHERE hour = ? AND block = ?", [(hour, one) for one in blocks])
+
+    def release(self, passed: int) -> int:
+        """Drop the bodies of archived blocks up to `passed`, which every cursor has passed; how many."""
+        with self.transaction() as db:
+            done = db.execute(
+                "UPDATE block SET body = NULL WHERE id <= ? AND body IS NOT NULL AND kind IN ('readings', 'revision') "
+                "AND first IS NOT NULL AND NOT EXISTS (SELECT 1 FROM pending WHERE pending.block = block.id)",
+                (passed,),
+            )
+        return done.rowcount
+
     # -- cursors ----------------------------------------------------------------------------------------
 
     def cursor(self, name: str) -> int:

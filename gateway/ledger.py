@@ -1,0 +1,197 @@
+"""The ledger: which batches of which log are stored, which are lost and why, which are still awaited."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import msgspec
+import numpy as np
+
+from edge.identity import Intervals
+from edge.place import Boots
+from edge.readings import Readings
+from gateway.journal import Block, Journal
+
+SNAPSHOT = "ledger"
+KINDS = ("readings", "info", "lost")
+
+
+class Header(msgspec.Struct, frozen=True):
+    """The batches of a readings block, as packed little-endian arrays; `node` indexes `nodes`; `timed` says
+    which batch came with a time of its own, `offset` is its t0 - up [s]."""
+
+    nodes: list[str]
+    node: bytes
+    log: bytes
+    seq: bytes
+    hash: bytes
+    boot: bytes
+    offset: bytes
+    timed: bytes
+
+    def array(self, name: str) -> np.ndarray[Any, np.dtype[Any]]:
+        """One of the packed arrays."""
+        return np.frombuffer(getattr(self, name), _TYPES[name])
+
+
+_TYPES = {"node": "<i4", "log": "<u4", "seq": "<i8", "hash": "<u8", "boot": "<i8", "offset": "<i8", "timed": "u1"}
+
+
+@dataclass
+class Log:
+    """One log of one node: `cursor` is the first sequence that the node hasn't sent yet, as far as known."""
+
+    stored: Intervals = field(default_factory=Intervals)
+    lost: list[tuple[int, int, str]] = field(default_factory=list)
+    cursor: int = 1
+    ended: bool = False
+
+    def gaps(self) -> list[tuple[int, int]]:
+        """Intervals below the send cursor that are neither stored nor named lost."""
+        known = Intervals([*self.stored, *((low, high) for low, high, _ in self.lost)])
+        return known.missing(1, max(self.cursor, (self.stored.high or 0) + 1) - 1)
+
+
+class Ledger:
+    """The state of all logs, rebuilt from a snapshot and the headers of the blocks since."""
+
+    def __init__(self) -> None:
+        self.logs: dict[tuple[str, int], Log] = {}
+        self.current: dict[str, int] = {}
+        self.boots = Boots()
+        self.block = 0
+
+    def log(self, node: str, log: int) -> Log:
+        """The named log, begun where it is new."""
+        return self.logs.setdefault((node, log), Log())
+
+    def store(self, header: Header) -> None:
+        """Take in a committed block's batches."""
+        names = header.nodes
+        arrays = (header.array(name).tolist() for name in ("node", "log", "seq"))
+        for node, log, seq in zip(*arrays, strict=True):
+            self.log(names[node], log).stored.add(seq, seq)
+
+    def told(self, node: str, log: int, cursor: int) -> None:
+        """Take in what a node's `info` says: its present log and its send cursor."""
+        if self.current.get(node, log) != log:
+            self.log(node, self.current[node]).ended = True
+        self.current[node] = log
+        entry = self.log(node, log)
+        entry.ended, entry.cursor = False, max(entry.cursor, cursor)
+
+    def lose(self, node: str, log: int, spans: Iterable[tuple[int, int]], reason: str) -> None:
+        """Name intervals lost; what of them is stored stays stored."""
+        entry = self.log(node, log)
+        entry.lost += [
+            (low, high, reason) for span in spans for low, high in entry.stored.missing(span[0], span[1])
+        ]
+
+    def table(self) -> list[dict[str, Any]]:
+        """The ledger as people and programs read it, a row per (node, log)."""
+        return [_row(node, log, entry) for (node, log), entry in sorted(self.logs.items())]
+
+    # -- rebuilding -------------------------------------------------------------------------------------
+
+    def apply(self, block: Block) -> None:
+        """Take in one block of the journal."""
+        _APPLY[block.kind](self, block)
+        self.block = block.id
+
+    @classmethod
+    def load(cls, journal: Journal) -> "Ledger":
+        """The ledger as the journal's snapshot and later blocks have it."""
+        ledger = cls()
+        if stored := journal.snapshot(SNAPSHOT):
+            ledger.block = stored[0]
+            ledger._restore(msgspec.json.decode(stored[1], type=_Snapshot))
+        while blocks := journal.blocks(ledger.block, KINDS):
+            for block in blocks:
+                ledger.apply(block)
+        return ledger
+
+    def save(self, journal: Journal, block: int) -> None:
+        """Snapshot the ledger, which holds all blocks up to `block`."""
+        rows = [
+            _Entry(node, log, list(entry.stored), entry.lost, entry.cursor, entry.ended)
+            for (node, log), entry in self.logs.items()
+        ]
+        body = msgspec.json.encode(_Snapshot(rows, self.current, self.boots.dump()))
+        journal.snap(SNAPSHOT, block, body)
+        self.block = block
+
+    def _restore(self, snapshot: "_Snapshot") -> None:
+        for row in snapshot.logs:
+            self.logs[row.node, row.log] = Log(Intervals(row.stored), row.lost, row.cursor, row.ended)
+        self.current = snapshot.current
+        self.boots = Boots.load(snapshot.boots)
+
+
+class _Entry(msgspec.Struct):
+    node: str
+    log: int
+    stored: list[tuple[int, int]]
+    lost: list[tuple[int, int, str]]
+    cursor: int
+    ended: bool
+
+
+class _Snapshot(msgspec.Struct):
+    logs: list[_Entry]
+    current: dict[str, int]
+    boots: Any
+
+
+def _row(node: str, log: int, entry: Log) -> dict[str, Any]:
+    return {
+        "node": node,
+        "log": f"{log:08x}",
+        "first": 1,
+        "next": max(entry.cursor, (entry.stored.high or 0) + 1),
+        "stored": [list(span) for span in entry.stored],
+        "lost": [{"from": low, "to": high, "reason": reason} for low, high, reason in entry.lost],
+        "gaps": [list(span) for span in entry.gaps()],
+        "ended": entry.ended,
+    }
+
+
+def header(readings: Readings) -> Header:
+    """The header of a block of decoded readings."""
+    first = readings.take(readings.batches())
+    timed = first.timed()
+    offset = np.where(timed, first.time // 1_000_000_000 - first.up - first.row * first.dt, 0)
+    arrays: Mapping[str, Any] = {
+        **{name: getattr(first, name) for name in ("node", "log", "seq", "hash", "boot")},
+        "offset": offset,
+        "timed": timed,
+    }
+    packed = {name: np.asarray(array).astype(_TYPES[name]).tobytes() for name, array in arrays.items()}
+    return Header(nodes=list(first.nodes), **packed)
+
+
+def _readings(ledger: Ledger, block: Block) -> None:
+    head = msgspec.msgpack.decode(block.header, type=Header)
+    ledger.store(head)
+
+
+def _info(ledger: Ledger, block: Block) -> None:
+    for row in msgspec.json.decode(block.header or b"[]", type=list[tuple[str, int, int]]):
+        ledger.told(*row)
+
+
+class Lost(msgspec.Struct, frozen=True):
+    """An interval of a log that will never be stored, and why."""
+
+    node: str
+    log: int
+    low: int
+    high: int
+    reason: str
+
+
+def _lost(ledger: Ledger, block: Block) -> None:
+    for one in msgspec.json.decode(block.header, type=list[Lost]):
+        ledger.lose(one.node, one.log, [(one.low, one.high)], one.reason)
+
+
+_APPLY = {"readings": _readings, "info": _info, "lost": _lost}
