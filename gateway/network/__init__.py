@@ -1,0 +1,107 @@
+"""The network files: read, checked whole, every mistake named at once."""
+
+import dataclasses
+import json
+import tomllib
+from collections.abc import Mapping, Sequence
+from datetime import date
+from hashlib import sha256
+from itertools import chain
+from pathlib import Path
+from typing import Any
+
+from edge.network import Network
+from edge.problem import Problem
+from gateway.network.agree import RULES, Entries
+from gateway.network.build import build
+from gateway.network.fields import PART, WHOLE
+from gateway.network.past import entries_of_the_past
+from gateway.network.shape import Entry, Mistake, Place, read_table
+
+__all__ = ["FaultyNetwork", "Mistake", "check", "entries_of_the_past", "load", "read"]
+
+
+class FaultyNetwork(Problem):
+    """The network files can't be used; `mistakes` says why, one line each."""
+
+    def __init__(self, path: Path, mistakes: Sequence[Mistake]) -> None:
+        count = f"{len(mistakes)} mistake{'s' if len(mistakes) > 1 else ''}"
+        super().__init__(f"{count}\n" + "\n".join(f"  {m}" for m in mistakes), str(path))
+        self.mistakes = tuple(mistakes)
+
+
+def load(path: Path) -> Network:
+    """The network that a file and those it includes describe; raises `FaultyNetwork` with every mistake."""
+    network, mistakes = read(path)
+    if network is None:
+        raise FaultyNetwork(path, [mistake for mistake in mistakes if not mistake.warning])
+    return network
+
+
+def read(path: Path, year: int | None = None) -> tuple[Network | None, tuple[Mistake, ...]]:
+    """The network, None where it can't be used, and all mistakes and warnings; holidays are resolved to the
+    year after `year` (this year)."""
+    mistakes: list[Mistake] = []
+    documents = {str(path): _document(path, mistakes)}
+    for part in _included(path, documents[str(path)].get("include"), mistakes):
+        documents.setdefault(str(part), _document(part, mistakes))
+    network, found = check(documents, year)
+    return (None if mistakes else network), (*mistakes, *found)
+
+
+def check(
+    documents: Mapping[str, Mapping[str, Any]], year: int | None = None
+) -> tuple[Network | None, tuple[Mistake, ...]]:
+    """The same for parsed documents by file name; the first is the network's, it includes the others."""
+    mistakes: list[Mistake] = []
+    first, *others = (
+        read_table(PART if number else WHOLE, document, Place(file, "", mistakes))
+        for number, (file, document) in enumerate(documents.items())
+    )
+    everything = _gathered((first, *others))
+    for rule in RULES:
+        rule(everything)
+    if any(not mistake.warning for mistake in mistakes):
+        return None, tuple(mistakes)
+    network = build(first["root"], first["influx"], everything, _hash(documents), year or date.today().year)
+    return network, tuple(mistakes)
+
+
+def _gathered(parts: Sequence[Entry]) -> Entries:
+    names = [field.name for field in dataclasses.fields(Entries)]
+    return Entries(**{n: tuple(chain.from_iterable(part[n] or () for part in parts)) for n in names})
+
+
+def _hash(documents: Mapping[str, Mapping[str, Any]]) -> str:
+    """16 hex digits over what the documents say together, however they are cut into files."""
+    merged: dict[str, Any] = {}
+    for document in documents.values():
+        for key, value in document.items():
+            known = merged.get(key, [])
+            merged[key] = known + value if isinstance(value, list) and isinstance(known, list) else value
+    merged.pop("include", None)
+    return sha256(json.dumps(merged, sort_keys=True, default=str).encode()).hexdigest()[:16]
+
+
+def _document(path: Path, mistakes: list[Mistake]) -> dict[str, Any]:
+    try:
+        return tomllib.loads(path.read_text("utf-8"))
+    except OSError as error:
+        mistakes.append(Mistake(str(path), "file", error.strerror or str(error), "a file that can be read"))
+    except (ValueError, RecursionError) as error:  # bad UTF-8, giant numbers, deep nesting
+        mistakes.append(Mistake(str(path), "file", str(error).splitlines()[0], "TOML"))
+    return {}
+
+
+def _included(path: Path, patterns: object, mistakes: list[Mistake]) -> list[Path]:
+    found: list[Path] = []
+    for pattern in (p for p in patterns if isinstance(p, str)) if isinstance(patterns, list) else ():
+        try:
+            matches = sorted(path.parent.glob(pattern))
+        except (ValueError, NotImplementedError, OSError):
+            matches = []
+        if not matches:
+            wanted = "a pattern of files beside this one, like sites/*.toml"
+            mistakes.append(Mistake(str(path), "include", f'"{pattern}"', wanted))
+        found += matches
+    return found

@@ -1,0 +1,92 @@
+"""The network's dataclasses out of entries without mistakes."""
+
+from collections.abc import Iterable
+from datetime import date
+from itertools import chain
+from typing import Any
+
+import holidays
+
+from edge.network import (
+    Actuator,
+    Calibration,
+    Fitted,
+    Maintenance,
+    Network,
+    Node,
+    Placement,
+    Room,
+    Site,
+    Station,
+)
+from gateway.network.agree import Entries, nanoseconds
+from gateway.network.fields import DIALECTS
+from gateway.network.shape import Entry
+
+
+def build(root: str, influx: Entry | None, all: Entries, hash: str, year: int) -> Network:
+    """The network; holidays are resolved from the first year that the files name to the one after `year`."""
+    years = range(min(_years(all), default=year), year + 2)
+    return Network(
+        root=root,
+        sites={entry["id"]: _site(entry, all, years) for entry in all.site},
+        nodes={entry["id"]: _node(entry, all) for entry in all.node},
+        actuators={entry["id"]: _actuator(entry) for entry in all.actuator},
+        stations={entry["id"]: Station(**_named(entry)) for entry in all.station},
+        calibrations=tuple(_calibration(entry, all) for entry in all.calibration),
+        hash=hash,
+        influx_resolution=influx["resolution"] if influx else "air",
+    )
+
+
+def _years(all: Entries) -> Iterable[int]:
+    dated = chain.from_iterable((*node["placed"], *node["fitted"]) for node in all.node)
+    terms = (term.first.year for site in all.site for term in site["terms"])
+    return chain((entry["since"].year for entry in (*dated, *all.calibration)), terms)
+
+
+def _named(entry: Entry) -> dict[str, Any]:
+    """The values, each name standing for the one that is missing, the id for both."""
+    ko, en = entry["ko"], entry["en"]
+    return {**entry.values, "ko": ko or en or entry["id"], "en": en or ko or entry["id"]}
+
+
+def _site(entry: Entry, all: Entries, years: range) -> Site:
+    values = _named(entry)
+    country, closed, zone = values.pop("calendar"), values.pop("closed"), all.zone_of(entry["id"])
+    rooms = {room["id"]: Room(**_named(room)) for room in values.pop("room")}
+    windows = tuple(
+        Maintenance(nanoseconds(w["start"], zone), nanoseconds(w["end"], zone), w["why"])
+        for w in values.pop("maintenance")
+    )
+    free = frozenset((*_holidays(country, years), *closed))
+    return Site(rooms=rooms, holidays=free, maintenance=windows, **values)
+
+
+def _holidays(country: str, years: range) -> Iterable[date]:
+    name, _, part = country.partition("-")
+    return holidays.country_holidays(name, part or None, years=years) if name else ()
+
+
+def _node(entry: Entry, all: Entries) -> Node:
+    values = dict(entry.values)
+    placed = (
+        Placement(**{**p.values, "since": nanoseconds(p["since"], all.zone_of(p["site"]))})
+        for p in values.pop("placed")
+    )
+    home = all.home_of(entry)
+    fitted = (
+        Fitted(nanoseconds(f["since"], home), tuple((s["type"], s["serial"]) for s in f["sensors"]))
+        for f in values.pop("fitted")
+    )
+    return Node(placements=tuple(placed), fitted=tuple(fitted), **values)
+
+
+def _actuator(entry: Entry) -> Actuator:
+    timer = DIALECTS[entry["dialect"]] if entry["timer"] is None else entry["timer"]
+    return Actuator(**{**entry.values, "timer": timer})
+
+
+def _calibration(entry: Entry, all: Entries) -> Calibration:
+    since = nanoseconds(entry["since"], all.zone_of_serial(entry["serial"]))
+    return Calibration(**{**entry.values, "since": since})

@@ -1,0 +1,239 @@
+"""Every key of the network files: its name, how it is read, what stands for it where it is left out."""
+
+import re
+from datetime import date
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import holidays
+
+from edge.network import Level, Span, Timetable
+from edge.quantity import QUANTITIES
+from gateway.network.shape import (
+    Entry,
+    Field,
+    Parser,
+    Place,
+    choice,
+    day,
+    keyed,
+    listed,
+    meant,
+    moment,
+    number,
+    positive,
+    read_table,
+    table,
+    tables,
+    text,
+    whole,
+    yes,
+)
+
+RESERVED = ("gateway", "time")
+"""Words that stand where an id stands in a topic."""
+
+SENSORS = ("pms5003", "pms7003", "scd4x", "other")
+"""Sensor types that nodes carry; `other` is one that Gongi's firmware doesn't drive itself."""
+
+DIALECTS = {"gongi": True, "tasmota": False, "zigbee2mqtt": False, "homeassistant": False}
+"""How an actuator is spoken to, and whether such a device ends a command by a timer of its own."""
+
+KINDS = ("purifier", "ventilator", "cleaner")
+DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
+RESOLUTIONS = ("air", "air_1m")
+ID = re.compile(r"[a-z0-9-]{1,32}")
+ROOT = re.compile(r"[^\s/+#$\0]+(/[^\s/+#\0]+)*")
+HOURS = re.compile(r"([01]?\d|2[0-4]):([0-5]\d)\s*[-–]\s*([01]?\d|2[0-4]):([0-5]\d)")
+WEEKDAYS = (*DAYS, *(f"{a}-{b}" for i, a in enumerate(DAYS) for b in DAYS[i + 1 :]))
+
+
+def identifier(value: object, place: Place) -> Any:
+    """An id: 1 to 32 of a-z, 0-9 and -, and no reserved word."""
+    if not isinstance(value, str) or not ID.fullmatch(value):
+        return place.wrong(value, "an id: 1 to 32 of a-z, 0-9 and -")
+    return (
+        place.wrong(value, f"another id: {' and '.join(RESERVED)} are reserved")
+        if value in RESERVED
+        else value
+    )
+
+
+def topic(value: object, place: Place) -> Any:
+    """A topic root."""
+    right = (
+        isinstance(value, str) and re.fullmatch(r"[^\s/+#$\0]+(/[^\s/+#\0]+)*", value) and len(value) <= 128
+    )
+    return value if right else place.wrong(value, "a topic like gongi/v1")
+
+
+def zone(value: object, place: Place) -> Any:
+    """An IANA time zone that this machine knows."""
+    try:
+        return ZoneInfo(value).key if isinstance(value, str) else place.wrong(value, "an IANA time zone")
+    except (ValueError, OSError, KeyError):  # a zone name is a path to ZoneInfo: it fails in a path's ways
+        from zoneinfo import available_timezones
+
+        known = sorted(available_timezones())
+        return place.wrong(value, "an IANA time zone like Asia/Seoul: " + meant(str(value), known))
+
+
+def calendar(value: object, place: Place) -> Any:
+    """A country of `holidays`, as `KR` or with its part, as `US-CO`."""
+    known = holidays.list_supported_countries(include_aliases=False)
+    country, _, part = value.partition("-") if isinstance(value, str) else ("", "", "")
+    if country not in known:
+        return place.wrong(value, "a country's two letters like KR")
+    right = not part or part in known[country]
+    return value if right else place.wrong(value, meant(part, known[country]))
+
+
+def timetable(value: object, place: Place) -> Timetable:
+    """Hours by weekday: `{mon-thu = "08:40-12:10, 13:00-14:30", fri = "08:40-12:10"}`."""
+    hours = keyed(WEEKDAYS, _hours)(value, place)
+    weekly = {(number, *span) for key, spans in hours.items() for number in _days(key) for span in spans}
+    return Timetable(tuple(sorted(weekly)))
+
+
+def _days(key: str) -> range:
+    first, _, last = key.partition("-")
+    return range(DAYS.index(first), DAYS.index(last or first) + 1)
+
+
+def _hours(value: object, place: Place) -> list[tuple[int, int]]:
+    parts = value.split(",") if isinstance(value, str) else []
+    spans = [_span(part.strip()) for part in parts]
+    if not spans or None in spans:
+        place.wrong(value, 'hours like "08:40-12:10, 13:00-14:30", each ending after it starts')
+    return [span for span in spans if span]
+
+
+def _span(part: str) -> tuple[int, int] | None:
+    match = HOURS.fullmatch(part)
+    if not match:
+        return None
+    hour, minute, end_hour, end_minute = map(int, match.groups())
+    start, end = hour * 60 + minute, end_hour * 60 + end_minute
+    return (start, end) if start < end <= 1440 else None
+
+
+def span(value: object, place: Place) -> Any:
+    """A term: `{first = 2026-03-02, last = 2026-07-17}`."""
+    entry = read_table((Field("first", day), Field("last", day)), value, place)
+    first, last = entry["first"], entry["last"]
+    if not (isinstance(first, date) and isinstance(last, date)):
+        return None
+    return Span(first, last) if first <= last else place.wrong(last, "a last day not before the first")
+
+
+def level(value: object, place: Place) -> Any:
+    """What an actuator does at one level."""
+    entry = read_table(LEVEL, value, place)
+    right = entry.values and None not in entry.values.values()
+    return Level(**entry.values) if right else None
+
+
+def serial(value: object, place: Place) -> Any:
+    """A sensor's serial, as printed on it."""
+    right = isinstance(value, str) and value.strip() == value and value.isprintable() and 0 < len(value) <= 64
+    return value if right else place.wrong(value, "the serial printed on the sensor")
+
+
+def limits(known: tuple[str, ...] | None) -> Parser:
+    """Limits by quantity or by test parameter."""
+    return keyed(known, number(-1e6, 1e6))
+
+
+NAMES = (Field("ko", text, ""), Field("en", text, ""))
+LEVEL = (
+    Field("cadr", number(0, 20_000, "m³/h"), 0.0),
+    Field("flow", number(0, 50_000, "m³/h"), 0.0),
+    Field("power", number(0, 50_000, "W"), 0.0),
+)
+ROOM = (
+    Field("id", identifier),
+    *NAMES,
+    Field("volume", positive(100_000, "m³")),
+    Field("timetable", timetable, Timetable()),
+    Field("ventilation", choice(("natural", "mechanical")), "natural"),
+    Field("ach", number(0, 20, "1/h"), 0.75),
+    Field("occupants", whole(0, 5000), 0),
+    Field("limits", limits(tuple(QUANTITIES)), {}),
+)
+MAINTENANCE = (Field("start", moment), Field("end", moment), Field("why", text, ""))
+SITE = (
+    Field("id", identifier),
+    *NAMES,
+    Field("tz", zone, "Asia/Seoul"),
+    Field("calendar", calendar, ""),
+    Field("closed", listed(day), ()),
+    Field("terms", listed(span), ()),
+    Field("lat", number(-90, 90, "°N"), None),
+    Field("lon", number(-180, 180, "°E"), None),
+    Field("altitude", number(-430, 9000, "m"), None),
+    Field("maintenance", tables(MAINTENANCE), ()),
+    Field("room", tables(ROOM), ()),
+)
+PLACED = (
+    Field("since", moment),
+    Field("site", text),
+    Field("room", text, ""),
+    Field("placement", choice(("indoor", "outdoor"))),
+    Field("height", number(0, 1000, "m"), None),
+)
+SENSOR = (Field("type", choice(SENSORS)), Field("serial", serial))
+FITTED = (Field("since", moment), Field("sensors", tables(SENSOR)))
+NODE = (
+    Field("id", identifier),
+    Field("placed", tables(PLACED)),
+    Field("fitted", tables(FITTED), ()),
+    Field("sample_s", whole(1, 86_400, "s"), 10),
+    Field("batch_s", whole(1, 60 * 86_400, "s"), 60),
+    Field("limits", limits(None), {}),
+    Field("grade", text, ""),
+)
+ACTUATOR = (
+    Field("id", identifier),
+    Field("kind", choice(KINDS)),
+    Field("site", text),
+    Field("room", text),
+    Field("dialect", choice(tuple(DIALECTS)), "gongi"),
+    Field("levels", listed(level)),
+    Field("safe", whole(0, 100), 0),
+    Field("safe_occupied", whole(0, 100), 1),
+    Field("timer", yes, None),
+)
+STATION = (
+    Field("id", identifier),
+    *NAMES,
+    Field("lat", number(-90, 90, "°N")),
+    Field("lon", number(-180, 180, "°E")),
+)
+CALIBRATION = (
+    Field("id", identifier),
+    Field("since", moment),
+    Field("serial", serial),
+    Field("quantity", choice(tuple(QUANTITIES))),
+    Field("gain", number(-100, 100), 1.0),
+    Field("offset", number(-10_000, 10_000), 0.0),
+    Field("rh", number(-100, 100), 0.0),
+    Field("u", number(0, 10_000), 0.0),
+)
+PART = (
+    Field("site", tables(SITE), ()),
+    Field("node", tables(NODE), ()),
+    Field("actuator", tables(ACTUATOR), ()),
+    Field("station", tables(STATION), ()),
+    Field("calibration", tables(CALIBRATION), ()),
+)
+"""What every file may hold."""
+
+WHOLE = (
+    Field("include", listed(text), ()),
+    Field("root", topic, "gongi/v1"),
+    Field("influx", table((Field("resolution", choice(RESOLUTIONS), "air"),)), None),
+    *PART,
+)
+"""What `network.toml` may hold besides."""
+
+__all__ = ["DIALECTS", "PART", "RESERVED", "SENSORS", "WHOLE", "Entry"]
