@@ -4,6 +4,8 @@ SECONDS ?=
 NETWORK ?= examples/school/network.toml
 BIN = .venv/bin
 NEW = import sys; sys.exit(sys.version_info < (3, 11))
+# Debian has venv in a package of its own.
+VENV = [ $$(id -u) = 0 ] && command -v apt-get && apt-get -q update && apt-get -q -y install python3-venv
 
 .DEFAULT_GOAL := help
 .PHONY: help setup run serve check test parts lint bench lock clean
@@ -18,7 +20,8 @@ setup: .venv/done ## make .venv from the lock file (any Python 3.11 or later)
 	  if $$python -c '$(NEW)' 2>/dev/null; then found=$$python; break; fi; done; \
 	if [ -z "$$found" ]; then echo "Gongi needs Python 3.11 or later, and none of these is: $(PYTHON)." >&2; \
 	  echo "Install one, or say: make setup PYTHON=/path/to/python" >&2; exit 1; fi; \
-	[ -x $(BIN)/python ] || $$found -m venv .venv || { echo "On Debian: apt install python3-venv" >&2; exit 1; }
+	[ -x $(BIN)/pip ] || $$found -m venv .venv || { $(VENV) && $$found -m venv .venv; } || \
+	  { echo "On Debian: apt install python3-venv" >&2; exit 1; }
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
 	@touch $@
