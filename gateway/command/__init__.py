@@ -8,7 +8,10 @@ import click
 from edge.problem import Problem
 
 # One row per command: its name and where it is. `gongi NAME` imports that row alone.
-COMMANDS: dict[str, str] = {}
+COMMANDS: dict[str, str] = {
+    "check": "gateway.command.check:check",
+    "replay": "gateway.command.replay:replay",
+}
 
 
 class Commands(click.Group):

@@ -82,17 +82,23 @@ def ids_name_one_thing(all: Entries) -> None:
 
 def places_exist(all: Entries) -> None:
     """Every site and room that a device names is in the files; only indoors has a room."""
-    rooms = {site["id"]: [room["id"] for room in site["room"] or () if room["id"]] for site in all.site}
+    rooms = {site["id"]: [room["id"] for room in site["room"] or ()] for site in all.site}
     placed = [entry for node in all.node for entry in node["placed"] or ()]
     for entry in (*placed, *all.actuator):
-        outdoors = entry["placement"] == "outdoor"
-        site, room = entry["site"], entry["room"]
-        if site is not None and site not in rooms:
-            entry.wrong("site", site, "a site of the files: " + meant(site, [s for s in rooms if s]))
+        outdoors, site, room = entry["placement"] == "outdoor", entry["site"], entry["room"]
+        if site not in rooms:
+            _unknown(entry, "site", list(rooms), "a site of the files")
         elif outdoors and room:
             entry.wrong("room", room, "no room for a node outdoors")
-        elif not outdoors and room is not None and site in rooms and room not in rooms[site]:
-            entry.wrong("room", room, f"a room of {site}: " + meant(room, rooms[site]))
+        elif not outdoors and room not in rooms[site]:
+            _unknown(entry, "room", rooms[site], f"a room of {site}")
+
+
+def _unknown(entry: Entry, name: str, known: Sequence[str | None], what: str) -> None:
+    """Say so, unless the name itself is a mistake already, or that of something known (it may be meant)."""
+    names = [one for one in known if one]
+    if entry[name] is not None and len(names) == len(known):
+        entry.wrong(name, entry[name], f"{what}: {meant(entry[name], names)}")
 
 
 def dates_grow(all: Entries) -> None:
@@ -160,8 +166,8 @@ def timers_are_said(all: Entries) -> None:
     for entry in all.actuator:
         own = DIALECTS.get(entry["dialect"], True) if entry["timer"] is None else entry["timer"]
         if not own:
-            found = f"{entry['dialect']} device without a timer of its own"
-            entry.wrong("dialect", found, "known: if the gateway dies, it stays at its last level", True)
+            wanted = "known: no timer of its own; when the gateway dies it stays at its last level"
+            entry.wrong("dialect", entry["dialect"], wanted, True)
 
 
 def calibrations_have_sensors(all: Entries) -> None:

@@ -9,8 +9,8 @@ import holidays
 
 from edge.network import Level, Span, Timetable
 from edge.quantity import QUANTITIES
+from edge.wire import ID, RESERVED
 from gateway.network.shape import (
-    Entry,
     Field,
     Parser,
     Place,
@@ -30,9 +30,6 @@ from gateway.network.shape import (
     yes,
 )
 
-RESERVED = ("gateway", "time")
-"""Words that stand where an id stands in a topic."""
-
 SENSORS = ("pms5003", "pms7003", "scd4x", "other")
 """Sensor types that nodes carry; `other` is one that Gongi's firmware doesn't drive itself."""
 
@@ -42,7 +39,6 @@ DIALECTS = {"gongi": True, "tasmota": False, "zigbee2mqtt": False, "homeassistan
 KINDS = ("purifier", "ventilator", "cleaner")
 DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 RESOLUTIONS = ("air", "air_1m")
-ID = re.compile(r"[a-z0-9-]{1,32}")
 ROOT = re.compile(r"[^\s/+#$\0]+(/[^\s/+#\0]+)*")
 HOURS = re.compile(r"([01]?\d|2[0-4]):([0-5]\d)\s*[-–]\s*([01]?\d|2[0-4]):([0-5]\d)")
 WEEKDAYS = (*DAYS, *(f"{a}-{b}" for i, a in enumerate(DAYS) for b in DAYS[i + 1 :]))
@@ -50,10 +46,10 @@ WEEKDAYS = (*DAYS, *(f"{a}-{b}" for i, a in enumerate(DAYS) for b in DAYS[i + 1 
 
 def identifier(value: object, place: Place) -> Any:
     """An id: 1 to 32 of a-z, 0-9 and -, and no reserved word."""
-    if not isinstance(value, str) or not ID.fullmatch(value):
+    if not isinstance(value, str) or not re.fullmatch(ID, value):
         return place.wrong(value, "an id: 1 to 32 of a-z, 0-9 and -")
     return (
-        place.wrong(value, f"another id: {' and '.join(RESERVED)} are reserved")
+        place.wrong(value, f"another id: {' and '.join(sorted(RESERVED))} are reserved")
         if value in RESERVED
         else value
     )
@@ -235,5 +231,3 @@ WHOLE = (
     *PART,
 )
 """What `network.toml` may hold besides."""
-
-__all__ = ["DIALECTS", "PART", "RESERVED", "SENSORS", "WHOLE", "Entry"]
