@@ -1,0 +1,154 @@
+"""What node and actuator have in common: topics, presence, the time, commands and replies, info."""
+
+import asyncio
+import binascii
+import gc
+import json
+import sys
+
+from lib import wire
+from lib.clock import Clock
+from lib.mqtt import Client
+
+VERSION = "0.1.0"
+INFO_MS = 600000
+# Facts about the wiring and secrets are not what the gateway compares.
+UNHASHED = ("sim", "user", "password", "brokers")
+
+
+class Reboot(Exception):
+    """The device is to start again; the argument is the cause."""
+
+
+def config_hash(config: dict) -> str:
+    """Return 8 hex digits that change when the configuration does."""
+    facts = ["%s=%r" % (k, config[k]) for k in sorted(config) if k not in UNHASHED]
+    return "%08x" % binascii.crc32("\n".join(facts).encode())
+
+
+class Device:
+    """The presence of one device on the broker; the application adds routes, operations and facts."""
+
+    def __init__(self, config: dict, board: object) -> None:
+        self.config = config
+        self.board = board
+        self.ticks = board.ticks
+        self.clock = Clock(board.ticks)
+        self.root = config["root"]
+        self.base = "%s/%s/%s" % (config["root"], config["site"], config["id"])
+        self.describe = tuple
+        self.unknown = 0
+        self.malformed = 0
+        self._reboot = asyncio.Event()
+        self._info_due = asyncio.Event()
+        self.routes = {
+            self.topic("status"): self._status,
+            self.topic("cmd"): self._command,
+            self.root + "/time": self._time,
+        }
+        self.fallback_route = None
+        self.operations = {"identify": self._identify, "reboot": self._restart}
+        login = (config.get("user"), config.get("password"))
+        will = (self.topic("status"), "offline")
+        self.client = Client("gongi-" + config["id"], config["brokers"], login, will, self._arrived)
+        self.client.keepalive = config.get("keepalive_s", 60)
+        self.client.tls = board.tls(config)
+        self.client.network = board.network
+        self.client.joined.append(self._joined)
+
+    def topic(self, leaf: str) -> str:
+        """Return this device's topic."""
+        return self.base + "/" + leaf
+
+    def publish(self, leaf: str, pairs: tuple, retain: bool = False) -> None:
+        """Publish an object when connected; presence and replies are repeated by who needs them."""
+        if self.client.connected:
+            self.client.send(self.topic(leaf), wire.text(pairs), retain)
+
+    def inform(self) -> None:
+        """Publish `info` soon."""
+        self._info_due.set()
+
+    async def run(self, *work: object) -> None:
+        """Run the application's work beside the presence until a reboot is asked for or something breaks."""
+        self.client.subscriptions = list(self.routes) + self.client.subscriptions
+        tasks = [self._watch_reboot(), self.client.run(), self._inform_ever(), self._inform_often()] + list(work)
+        if self.board.utc:
+            tasks.append(self._ask_time())
+        await asyncio.gather(*tasks)
+
+    async def _watch_reboot(self) -> None:
+        await self._reboot.wait()
+        await asyncio.sleep_ms(200)  # lets the reply leave
+        raise Reboot("reboot")
+
+    async def _inform_ever(self) -> None:
+        while True:
+            await self._info_due.wait()
+            self._info_due.clear()
+            self.publish("info", self._facts() + self.describe(), True)
+
+    async def _inform_often(self) -> None:
+        while True:
+            await self.ticks.sleep(INFO_MS)
+            self.inform()
+
+    async def _ask_time(self) -> None:
+        while True:
+            utc = await self.board.utc()
+            if utc:
+                self.clock.offer(utc)
+            await self.ticks.sleep(3600000 if utc else 60000)
+
+    def _facts(self) -> tuple:
+        gc.collect()
+        c = self.config
+        return (
+            ("app", VERSION), ("mpy", "%d.%d.%d" % sys.implementation[1][:3]), ("kind", c["kind"]),
+            ("chip", self.board.chip), ("config", config_hash(c)), ("cause", self.board.cause),
+            ("heap", gc.mem_free()), ("rssi", self.board.rssi()), ("supply", self.board.supply()),
+            ("up", self.clock.up()), ("connections", self.client.connections),
+            ("oversize", self.client.oversize), ("denied", self.client.denied), ("malformed", self.malformed),
+        )
+
+    def _joined(self) -> None:
+        self.client.send(self.topic("status"), b"online", True)
+        self.inform()
+
+    def _arrived(self, topic: str, payload: bytes) -> None:
+        route = self.routes.get(topic)
+        try:
+            if route:
+                route(payload)
+            elif self.fallback_route:
+                self.fallback_route(topic, payload)
+        except (ValueError, TypeError, KeyError, AttributeError, MemoryError):
+            self.malformed += 1
+
+    def _status(self, payload: bytes) -> None:
+        if payload == b"offline":  # the will of an earlier connection that was noticed late
+            self.client.send(self.topic("status"), b"online", True)
+
+    def _time(self, payload: bytes) -> None:
+        self.clock.offer(int(payload))
+
+    def _command(self, payload: bytes) -> None:
+        command = json.loads(payload)
+        operation = self.operations.get(command["op"])
+        if operation:
+            operation(command)
+        else:
+            self.unknown += 1
+            self.reply(command, ("error", "unknown op"))
+
+    def reply(self, command: dict, *facts: tuple) -> None:
+        """Answer a command."""
+        self.publish("reply", (("op", command["op"]), ("id", command.get("id"))) + facts)
+
+    def _identify(self, command: dict) -> None:
+        self.board.identify()
+        self.reply(command, ("ok", True))
+
+    def _restart(self, command: dict) -> None:
+        self.reply(command, ("ok", True))
+        self._reboot.set()

@@ -1,0 +1,227 @@
+"""MQTT 3.1.1 for one device: clean session, last will, QoS 1 out, QoS 0 in.
+
+The protocol raises OSError wherever a connection ends; `run` alone catches it and connects again.
+"""
+
+import asyncio
+import os
+import struct
+
+from lib import ticks as tick
+
+CONNECT_S = 15
+ACK_MS = 20000
+BACKOFF_MS = 500
+BACKOFF_MAX_MS = 30000
+MAX_PACKET = 9000
+REFUSALS = ("", "protocol version", "client id", "server unavailable", "user name or password", "not authorised")
+
+
+class Refused(OSError):
+    """The broker has answered CONNECT with a refusal."""
+
+
+def _text(value: str | bytes) -> bytes:
+    data = value.encode() if isinstance(value, str) else value
+    return struct.pack(">H", len(data)) + data
+
+
+def _packet(kind: int, body: bytes) -> bytes:
+    n = len(body)
+    head = bytearray((kind,))
+    while n > 127:
+        head.append(n & 127 | 128)
+        n >>= 7
+    head.append(n)
+    return bytes(head) + body
+
+
+class Client:
+    """The connection to the first broker of the list that answers; `arrived(topic, payload)` hears every message."""
+
+    def __init__(self, identity: str, brokers: list, login: tuple, will: tuple, arrived: object) -> None:
+        self.identity = identity
+        self.brokers = brokers
+        self.login = login
+        self.will = will
+        self.arrived = arrived
+        self.subscriptions = []
+        self.joined = []
+        self.tls = None
+        self.network = None
+        self.keepalive = 60
+        self.connected = False
+        self.connections = 0
+        self.oversize = 0
+        self.denied = 0
+        self.last_error = ""
+        self._ticks = tick.Ticks()
+        self._out = []
+        self._pending = asyncio.Event()
+        self._ended = asyncio.Event()
+        self._error = None
+        self._acks = {}
+        self._pid = 0
+        self._heard = 0
+
+    def send(self, topic: str, payload: bytes, retain: bool = False, acked: object = None) -> None:
+        """Publish at QoS 1; `acked(True)` follows its PUBACK, `acked(False)` the end of the connection before."""
+        if not self.connected:
+            raise OSError("not connected")
+        self._pid = self._pid % 65535 + 1
+        self._acks[self._pid] = (self._ticks.now(), acked)
+        self._put(_packet(0x32 | retain, _text(topic) + struct.pack(">H", self._pid) + payload))
+
+    async def run(self) -> None:
+        """Stay connected for ever, whatever the network does."""
+        failures = 0
+        while True:
+            host, port = self.brokers[failures % len(self.brokers)]
+            before = self.connections
+            try:
+                await self._session(host, port)
+            except (OSError, EOFError, asyncio.TimeoutError) as error:
+                self.last_error = "%s:%s: %r" % (host, port, error)
+            failures = 0 if self.connections > before else failures + 1
+            await asyncio.sleep_ms(self._pause(failures // len(self.brokers)))
+
+    def _pause(self, rounds: int) -> int:
+        longest = min(BACKOFF_MAX_MS, BACKOFF_MS << min(rounds, 6))
+        return longest * (128 + os.urandom(1)[0] // 2) // 256
+
+    async def _session(self, host: str, port: int) -> None:
+        """Connect and live until the connection ends, which raises."""
+        if self.network:
+            await self.network()
+        stream = await asyncio.wait_for(self._open(host, port), CONNECT_S)
+        tasks = [asyncio.create_task(self._until_it_ends(work(stream))) for work in (self._read, self._write)]
+        try:
+            self._join()
+            await self._watch()
+        finally:
+            for task in tasks:
+                task.cancel()
+            self._leave()
+            stream.close()
+            await stream.wait_closed()
+
+    async def _open(self, host: str, port: int) -> asyncio.StreamReader:
+        # The keyword stands only where it is needed: ports without TLS don't know it.
+        stream, _ = await (
+            asyncio.open_connection(host, port, ssl=self.tls, server_hostname=host)
+            if self.tls else asyncio.open_connection(host, port)
+        )
+        try:
+            await self._greet(stream)
+        except (OSError, EOFError):
+            await stream.wait_closed()
+            raise
+        return stream
+
+    async def _greet(self, stream: asyncio.StreamReader) -> None:
+        stream.write(self._connect())
+        await stream.drain()
+        answer = await stream.readexactly(4)
+        if answer[:2] != b"\x20\x02" or answer[3]:
+            raise Refused(REFUSALS[answer[3]] if answer[3] < len(REFUSALS) else "no CONNACK")
+
+    def _connect(self) -> bytes:
+        user, password = self.login
+        topic, payload = self.will
+        flags = 0x2E | (0x80 if user else 0) | (0x40 if password else 0)
+        body = _text("MQTT") + struct.pack(">BBH", 4, flags, self.keepalive)
+        for part in (self.identity, topic, payload, user, password):
+            if part:
+                body += _text(part)
+        return _packet(0x10, body)
+
+    def _join(self) -> None:
+        self._error = None
+        self._ended.clear()
+        self._pid = 1  # SUBSCRIBE has it
+        self._heard = self._ticks.now()
+        self.connected = True
+        self.connections += 1
+        self.last_error = ""
+        body = b"".join(_text(topic) + b"\0" for topic in self.subscriptions)
+        self._put(_packet(0x82, b"\0\1" + body))
+        for joined in self.joined:
+            joined()
+
+    def _leave(self) -> None:
+        self.connected = False
+        self._out.clear()
+        waiting, self._acks = self._acks, {}
+        for _, acked in waiting.values():
+            if acked:
+                acked(False)
+
+    async def _until_it_ends(self, work: object) -> None:
+        try:
+            await work
+        except (OSError, EOFError) as error:
+            self._error = error
+            self._ended.set()
+
+    async def _watch(self) -> None:
+        """Ping, and end the connection when the broker has fallen silent."""
+        while True:
+            try:
+                await asyncio.wait_for_ms(self._ended.wait(), self.keepalive * 250)
+            except asyncio.TimeoutError:
+                pass
+            if self._error:
+                raise self._error
+            now = self._ticks.now()
+            if tick.diff(now, self._heard) > self.keepalive * 1500:
+                raise OSError("broker is silent")
+            if any(tick.diff(now, sent) > max(ACK_MS, self.keepalive * 500) for sent, _ in self._acks.values()):
+                raise OSError("no PUBACK")
+            self._put(b"\xc0\x00")
+
+    def _put(self, packet: bytes) -> None:
+        self._out.append(packet)
+        self._pending.set()
+
+    async def _write(self, stream: asyncio.StreamWriter) -> None:
+        while True:
+            await self._pending.wait()
+            self._pending.clear()
+            while self._out:
+                stream.write(self._out.pop(0))
+                await stream.drain()
+
+    async def _read(self, stream: asyncio.StreamReader) -> None:
+        while True:
+            kind, n = await stream.readexactly(2)
+            size, shift = n & 127, 7
+            while n > 127:
+                n = (await stream.readexactly(1))[0]
+                size |= (n & 127) << shift
+                shift += 7
+            if size > MAX_PACKET:
+                await self._skip(stream, size)
+                continue
+            body = await stream.readexactly(size)
+            self._heard = self._ticks.now()
+            self._take(kind, body)
+
+    async def _skip(self, stream: asyncio.StreamReader, size: int) -> None:
+        self.oversize += 1
+        while size:
+            size -= len(await stream.readexactly(min(size, 512)))
+
+    def _take(self, kind: int, body: bytes) -> None:
+        if kind == 0x40:
+            _, acked = self._acks.pop(body[0] << 8 | body[1], (0, None))
+            if acked:
+                acked(True)
+        elif kind == 0x90:
+            self.denied += body[2:].count(b"\x80")
+        elif kind & 0xF0 == 0x30:
+            at = 2 + (body[0] << 8 | body[1])
+            topic = body[2:at].decode()
+            if kind & 0x06:
+                self._put(b"\x40\x02" + body[at : at + 2])
+                at += 2
+            self.arrived(topic, body[at:])

@@ -1,0 +1,67 @@
+"""Records of a spool segment: kind, length, payload, checksum; rows as differences in variable-length integers."""
+
+import binascii
+import struct
+
+DAMAGED, OPEN, ROW, CLOSE = 0, 1, 2, 3
+
+
+def pack_row(row: list, before: list | None) -> bytearray:
+    """Pack a row of integers and None as differences to the row before; 1 byte for a difference within ±63."""
+    out = bytearray()
+    for i, value in enumerate(row):
+        if value is None:
+            out.append(0)
+            continue
+        n = value - (before[i] or 0) if before else value
+        n = (n << 1 if n >= 0 else ~(n << 1)) + 1
+        while n > 127:
+            out.append(n & 127 | 128)
+            n >>= 7
+        out.append(n)
+    return out
+
+
+def unpack_row(data: bytes, at: int, columns: int, before: list | None) -> list:
+    """Return the row packed at `at`."""
+    row = []
+    for i in range(columns):
+        n = shift = 0
+        while data[at] > 127:
+            n |= (data[at] & 127) << shift
+            shift += 7
+            at += 1
+        n |= data[at] << shift
+        at += 1
+        if not n:
+            row.append(None)
+            continue
+        n -= 1
+        n = ~(n >> 1) if n & 1 else n >> 1
+        row.append(n + (before[i] or 0) if before else n)
+    return row
+
+
+def _sum(data: bytes, salt: int) -> int:
+    return binascii.crc32(data, salt) & 0xFFFF
+
+
+def frame(kind: int, payload: bytes, salt: int) -> bytes:
+    """Return the record; the salt is the log's id, so that an erased log's bytes never pass for this one's."""
+    body = bytes((kind, len(payload))) + payload
+    return body + struct.pack("<H", _sum(body, salt))
+
+
+def records(file: object, salt: int):
+    """Yield (kind, payload) to the end of the file; (DAMAGED, b"") in place of a record that fails its checksum."""
+    while True:
+        head = file.read(2)
+        if len(head) < 2:
+            return
+        body = file.read(head[1] + 2)
+        if len(body) < head[1] + 2:
+            yield DAMAGED, b""
+            return
+        payload = body[:-2]
+        good = _sum(head + payload, salt) == body[-2] | body[-1] << 8
+        yield (head[0], payload) if good else (DAMAGED, b"")

@@ -1,0 +1,31 @@
+"""From a configuration and a board to a running application; what breaks it ends here."""
+
+import asyncio
+import gc
+import sys
+
+from lib.device import Reboot
+
+APPLICATIONS = {"node": ("node.app", "Node"), "actuator": ("actuator.app", "Actuator")}
+
+
+def application(config: dict, board: object) -> object:
+    """Return the application that the configuration's kind names."""
+    module, name = APPLICATIONS[config["kind"]]
+    kind = getattr(__import__(module, None, None, (name,)), name)
+    return kind(config, board)
+
+
+def run(config: dict, board: object) -> str:
+    """Run until the device is to start again; return the cause."""
+    gc.collect()
+    try:
+        asyncio.run(application(config, board).run())
+    except Reboot as cause:
+        return cause.args[0]
+    except (OSError, RuntimeError, ValueError, MemoryError) as error:
+        sys.print_exception(error)
+        return "crash"
+    finally:
+        asyncio.new_event_loop()
+    return "end"

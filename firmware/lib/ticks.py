@@ -1,0 +1,29 @@
+"""Milliseconds that wrap at 2^30, as an ESP32's do, and sleeps in the same time."""
+
+import asyncio
+import time
+
+MASK = 0x3FFFFFFF
+HALF = 0x20000000
+
+
+def add(moment: int, delay: int) -> int:
+    """Return the tick `delay` [ms] after `moment`."""
+    return (moment + delay) & MASK
+
+
+def diff(later: int, earlier: int) -> int:
+    """Return later minus earlier [ms], right for spans below 2^29 ms (6.2 days)."""
+    return ((later - earlier + HALF) & MASK) - HALF
+
+
+class Ticks:
+    """The machine's monotonic milliseconds; a board may stand in a faster or an offset one."""
+
+    def now(self) -> int:
+        """Return the present tick [ms], 0 to 2^30 - 1."""
+        return time.ticks_ms() & MASK
+
+    async def sleep(self, ms: int) -> None:
+        """Let other tasks run for `ms` of this time."""
+        await asyncio.sleep_ms(ms)

@@ -1,0 +1,217 @@
+"""The Unix port as a board: buses over TCP to the virtual world, flash in a file, time that may run faster."""
+
+import errno
+import socket
+import time
+
+import vfs
+
+from lib import ticks as tick
+from sim.flash import FileFlash
+
+ANSWER_S = 2
+RETRY_MS = 500
+SILENT = (errno.EAGAIN,)
+
+
+class SimTicks(tick.Ticks):
+    """Ticks and sleeps `speed` times as fast as the machine's; they begin at `start`."""
+
+    def __init__(self, speed: int, start: int) -> None:
+        self.speed = speed
+        self.start = start
+        self._zero = time.ticks_us()
+
+    def now(self) -> int:
+        """Return the simulated tick [ms]."""
+        return (time.ticks_diff(time.ticks_us(), self._zero) * self.speed // 1000 + self.start) & tick.MASK
+
+    async def sleep(self, ms: int) -> None:
+        """Sleep for `ms` of the simulated time, rounded up."""
+        await super().sleep(-(-ms // self.speed))
+
+
+class Wire:
+    """One TCP connection to the world, made when it is needed and made again when it is lost."""
+
+    def __init__(self, address: tuple, greeting: str) -> None:
+        self.address = socket.getaddrinfo(address[0], address[1])[0][-1]
+        self.greeting = greeting
+        self.connections = 0
+        self._tried = time.ticks_ms() - RETRY_MS
+        self._socket = None
+
+    def socket(self) -> object | None:
+        """Return the connected socket, or None while nobody answers."""
+        if self._socket or time.ticks_diff(time.ticks_ms(), self._tried) < RETRY_MS:
+            return self._socket
+        self._tried = time.ticks_ms()
+        one = socket.socket()
+        try:
+            one.connect(self.address)
+            one.write(self.greeting.encode())
+        except OSError:
+            one.close()
+            return None
+        self._socket = one
+        self.connections += 1
+        return one
+
+    def lost(self) -> None:
+        """Forget the connection."""
+        if self._socket:
+            self._socket.close()
+        self._socket = None
+
+
+class Uart:
+    """A UART whose other end is in the world; like machine.UART, `read` never waits."""
+
+    def __init__(self, wire: Wire) -> None:
+        self._wire = wire
+
+    def read(self) -> bytes | None:
+        """Return what has arrived, None when nothing has."""
+        line = self._wire.socket()
+        if not line:
+            return None
+        try:
+            line.setblocking(False)
+            data = line.recv(1024)
+        except OSError as error:
+            if error.errno not in SILENT:
+                self._wire.lost()
+            return None
+        if not data:
+            self._wire.lost()
+        return data or None
+
+    def write(self, data: bytes) -> None:
+        """Send bytes; lost where nobody is connected, as on a cut wire."""
+        line = self._wire.socket()
+        try:
+            if line:
+                line.write(data)
+        except OSError:
+            self._wire.lost()
+
+
+class I2C:
+    """An I2C bus whose devices are in the world; OSError where nobody acknowledges."""
+
+    def __init__(self, wire: Wire) -> None:
+        self._wire = wire
+
+    def writeto(self, address: int, data: bytes) -> None:
+        """Write to a device."""
+        self._ask(b"W", address, len(data), data)
+
+    def readfrom(self, address: int, size: int) -> bytes:
+        """Read from a device."""
+        return self._ask(b"R", address, size, b"", size)
+
+    def _ask(self, op: bytes, address: int, size: int, data: bytes, answer: int = 0) -> bytes:
+        line = self._wire.socket()
+        if not line:
+            raise OSError(errno.ENODEV)
+        try:
+            line.settimeout(ANSWER_S)
+            line.write(op + bytes((address, size >> 8, size & 255)) + data)
+            if self._exactly(line, 1) != b"A":
+                raise NotAcknowledged(errno.ENODEV)
+            return self._exactly(line, answer)
+        except NotAcknowledged:
+            raise
+        except OSError:
+            self._wire.lost()
+            raise
+
+    def _exactly(self, line: object, n: int) -> bytes:
+        data = b""
+        while len(data) < n:
+            part = line.recv(n - len(data))
+            if not part:
+                raise OSError(errno.ECONNRESET)
+            data += part
+        return data
+
+
+class NotAcknowledged(OSError):
+    """The world said N."""
+
+
+class Gpio:
+    """An output level and a button."""
+
+    def __init__(self, wire: Wire) -> None:
+        self._wire = wire
+        self._uart = Uart(wire)
+        self._told = (0, None)
+
+    def level(self, n: int) -> None:
+        """Drive the output; told once, and again when the wire was cut."""
+        if self._wire.socket() and self._told != (self._wire.connections, n):
+            self._uart.write(b"LEVEL %d\n" % n)
+            self._told = (self._wire.connections, n)
+
+    def pressed(self) -> int:
+        """Return how often the button was pressed since the last call."""
+        return (self._uart.read() or b"").count(b"BUTTON")
+
+
+class Board:
+    """What `node` and `actuator` ask of a board."""
+
+    chip = "unix"
+    flash = "/flash"
+    network = None
+    utc = None
+
+    def __init__(self, config: dict, cause: str) -> None:
+        sim = config["sim"]
+        self.cause = cause
+        self.ticks = SimTicks(sim.get("speed", 1), sim.get("ticks_start", 0))
+        self._wiring = sim["wiring"]
+        self._id = config["id"]
+        self._device = FileFlash(sim.get("flash"), sim.get("flash_bytes", 1310720))
+        self._mount()
+
+    def bus(self, kind: str, name: str) -> object:
+        """Return the bus with this name."""
+        return {"uart": Uart, "i2c": I2C}[kind](self._wire(name))
+
+    def gpio(self) -> Gpio:
+        """Return the actuator's output."""
+        return Gpio(self._wire("gpio"))
+
+    def tls(self, config: dict) -> object | None:
+        """Return the TLS context, None without `tls` in the configuration."""
+        from lib.trust import context
+
+        return context(config)
+
+    def rssi(self) -> int | None:
+        """Return the radio's signal strength [dBm]."""
+        return None
+
+    def supply(self) -> int | None:
+        """Return the supply voltage [mV]."""
+        return None
+
+    def identify(self) -> None:
+        """Let a person see which device this is."""
+        print("identify", self._id)
+
+    def close(self) -> None:
+        """Let go of the flash."""
+        vfs.umount(self.flash)
+
+    def _wire(self, name: str) -> Wire:
+        return Wire(self._wiring, "%s %s\n" % (name, self._id))
+
+    def _mount(self) -> None:
+        try:
+            vfs.mount(vfs.VfsLfs2(self._device), self.flash)
+        except OSError:  # nothing there yet
+            vfs.VfsLfs2.mkfs(self._device)
+            vfs.mount(vfs.VfsLfs2(self._device), self.flash)

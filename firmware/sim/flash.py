@@ -1,0 +1,92 @@
+"""Block devices for the Unix port: a file as flash, and a memory that counts and cuts."""
+
+import os
+
+BLOCK = 4096
+
+
+class FileFlash:
+    """Flash in a file; every program goes straight to the operating system, so that it outlives a SIGKILL."""
+
+    def __init__(self, path: str | None, size: int) -> None:
+        self.blocks = size // BLOCK
+        self.programs = 0
+        self.erases = 0
+        # Without a path it is memory: a file without a name in the machine's RAM disk, outside the small heap.
+        name = path or "/dev/shm/gongi-flash-%s" % "".join("%02x" % b for b in os.urandom(8))
+        try:
+            os.stat(name)
+        except OSError:
+            open(name, "wb").close()
+        self.file = open(name, "r+b")
+        if not path:
+            os.unlink(name)
+
+    def readblocks(self, block: int, buf: bytearray, offset: int = 0) -> None:
+        """Read from a block."""
+        self.file.seek(block * BLOCK + offset)
+        n = self.file.readinto(buf)
+        for i in range(n, len(buf)):
+            buf[i] = 0xFF
+
+    def writeblocks(self, block: int, buf: bytearray, offset: int | None = None) -> None:
+        """Program part of a block."""
+        self.programs += 1
+        self.file.seek(block * BLOCK + (offset or 0))
+        self.file.write(buf)
+
+    def ioctl(self, op: int, arg: int) -> int | None:
+        """Answer the file system's questions: 4 block count, 5 block size, 6 erase."""
+        if op == 6:
+            self.erases += 1
+        return {4: self.blocks, 5: BLOCK}.get(op, 0)
+
+
+class PowerCut(Exception):
+    """The power was cut during this program or erase."""
+
+
+class RamFlash:
+    """Flash in memory, true to NOR: an erase sets bits, a program only clears them; power is cut at operation `cut`."""
+
+    def __init__(self, blocks: int) -> None:
+        self.memory = [bytearray(b"\xff" * BLOCK) for _ in range(blocks)]
+        self.programs = 0
+        self.erases = 0
+        self.cut = -1
+        self.share = 128
+
+    def readblocks(self, block: int, buf: bytearray, offset: int = 0) -> None:
+        """Read from a block."""
+        buf[:] = memoryview(self.memory[block])[offset : offset + len(buf)]
+
+    def writeblocks(self, block: int, buf: bytearray, offset: int | None = None) -> None:
+        """Program part of a block, only a share of it when the power is cut."""
+        self.programs += 1
+        n = self._survives(len(buf))
+        memory, start = self.memory[block], offset or 0
+        for i in range(n):
+            assert memory[start + i] == 0xFF, "programmed without an erase"
+        memory[start : start + n] = memoryview(buf)[:n]
+        self._die(n < len(buf))
+
+    def ioctl(self, op: int, arg: int) -> int | None:
+        """Answer the file system's questions: 4 block count, 5 block size, 6 erase."""
+        if op == 6:
+            self.erases += 1
+            n = self._survives(BLOCK)
+            self.memory[arg][:n] = b"\xff" * n
+            self._die(n < BLOCK)
+        return {4: len(self.memory), 5: BLOCK}.get(op, 0)
+
+    def _survives(self, n: int) -> int:
+        if self.cut < 0:
+            return n
+        if not self.cut:
+            return n * self.share // 256
+        self.cut -= 1
+        return n
+
+    def _die(self, cut: bool) -> None:
+        if cut:
+            raise PowerCut
