@@ -78,7 +78,7 @@ class Intervals:
 
 
 def _mix(words: Array) -> Array:
-    """The finaliser of splitmix64 (Steele, Lea, Flood 2014, doi:10.1145/2714064.2660195), element by element."""
+    """The finaliser of splitmix64, word by word (Steele, Lea, Flood 2014, doi:10.1145/2714064.2660195)."""
     words = (words ^ (words >> np.uint64(30))) * _MIX_1
     words = (words ^ (words >> np.uint64(27))) * _MIX_2
     return words ^ (words >> np.uint64(31))

@@ -5,9 +5,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from functools import cached_property
-from typing import Protocol, TypeVar
+from typing import Any, Protocol, TypeVar
 from zoneinfo import ZoneInfo
-
 
 
 class Dated(Protocol):
@@ -169,7 +168,7 @@ class Site:
         return ZoneInfo(self.tz)
 
     def school_day(self, day: date) -> bool:
-        """Whether lessons are given on that local date: in term (any day where no terms are named), no holiday."""
+        """Whether lessons are given on that local date: no holiday, and in term where terms are named."""
         return day not in self.holidays and (not self.terms or any(day in term for term in self.terms))
 
     def occupied(self, room: str, moment: datetime) -> bool:
@@ -202,6 +201,11 @@ class Network:
     calibrations: tuple[Calibration, ...] = ()
     hash: str = ""
     influx_resolution: str = "air"
+
+    @cached_property
+    def derived(self) -> dict[type, Any]:
+        """Tables that others work out from this network once, by their class; they live as long as it."""
+        return {}
 
     @cached_property
     def calibrations_of(self) -> Mapping[tuple[str, str], tuple[Calibration, ...]]:

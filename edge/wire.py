@@ -92,7 +92,9 @@ def schema() -> dict[str, Any]:
     return msgspec.json.schema(_Lenient)
 
 
-def decode(nodes: Sequence[str], topics: Sequence[str], payloads: Sequence[bytes], now: int | None) -> Decoded:
+def decode(
+    nodes: Sequence[str], topics: Sequence[str], payloads: Sequence[bytes], now: int | None
+) -> Decoded:
     """A block of `obs` messages as readings, one node name, topic and payload each.
 
     `now` [ns UTC]: a batch more than an hour ahead of it has an impossible time; None: not known yet.
@@ -171,7 +173,11 @@ def _uneven(lengths: Mapping[str, Array], batches: int) -> tuple[Array, list[tup
 
 
 def _readings(
-    nodes: list[str], table: Mapping[str, Sequence[Any]], lengths: Mapping[str, Array], samples: Array, latest: int
+    nodes: list[str],
+    table: Mapping[str, Sequence[Any]],
+    lengths: Mapping[str, Array],
+    samples: Array,
+    latest: int,
 ) -> Readings:
     names = {name: code for code, name in enumerate(dict.fromkeys(nodes))}
     head = {name: np.array(table[name], np.int64) for name in ("seq", "boot", "up", "dt")}

@@ -1,0 +1,163 @@
+"""Calibration: values with a standard uncertainty from raw ones, as of sample time, by sensor serial."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from math import sqrt
+
+import numpy as np
+
+from edge.assign import Setup, Setups
+from edge.network import Network
+from edge.quantity import QUANTITIES
+from edge.readings import Array, Column, Readings
+
+IDENTITY = "identity"
+"""The `cal` of a row that no calibration touches; a row without a setup has an empty one."""
+
+USUAL_RH, SPREAD_RH = 50.0, 17.0
+"""Mean and standard deviation [%] of a humidity that isn't known: anything from 20 to 80."""
+
+
+@dataclass(frozen=True, slots=True)
+class Doubt:
+    """The standard uncertainty of an uncalibrated value: the larger of `floor` [unit] and `share` of it."""
+
+    floor: float
+    share: float = 0.0
+
+
+def _bounded(floor: float, share: float = 0.0) -> Doubt:
+    """A data sheet's "±floor or ±share" as a rectangular distribution (GUM, JCGM 100:2008, 4.3.7)."""
+    return Doubt(floor / sqrt(3), share / sqrt(3))
+
+
+_PM = {name: _bounded(10.0, 0.10) for name in QUANTITIES if name.startswith("pm")}
+_COUNTS = {name: Doubt(50.0, 0.30) for name in QUANTITIES if name.startswith("n")}
+_COMMON: Mapping[str, Doubt] = {
+    **_PM,
+    **_COUNTS,
+    "rh": _bounded(6.0),
+    "temp": _bounded(0.8),
+    "co2": _bounded(50.0, 0.05),
+    "pressure": _bounded(1.0),
+    "voc": Doubt(0.0, 0.15),
+}
+
+# Every row is a default until the sensor is calibrated. Plantower PMS5003/7003, Nova SDS011, Sensirion SPS30,
+# SCD4x and SHT40 as their data sheets bound them (recalled, not verified: science.md names none of them);
+# counts and `reference`: assumed.
+DOUBTS: Mapping[str, Mapping[str, Doubt]] = {
+    "sds011": {"pm25": _bounded(10.0, 0.15), "pm10": _bounded(10.0, 0.15)},
+    "sps30": {"pm25": _bounded(10.0, 0.10), "pm10": _bounded(25.0, 0.25)},
+    "sht4x": {"rh": _bounded(1.8), "temp": _bounded(0.2)},
+    "reference": {"pm25": Doubt(2.0, 0.05), "pm10": Doubt(3.0, 0.05), "co2": Doubt(20.0, 0.02)},
+}
+"""Default uncertainty by sensor type, where it differs from the quantity's common one."""
+
+
+def default_doubt(sensor: str, quantity: str) -> Doubt:
+    """The uncertainty of a quantity as a sensor of that type gives it."""
+    return DOUBTS.get(sensor, {}).get(quantity, _COMMON[quantity])
+
+
+def calibrate(readings: Readings, network: Network) -> Readings:
+    """Fill `value`, `u` and `cal` of every row from its raw values; nothing else changes.
+
+    value = gain·raw + offset + rh·RH, with the raw RH [%] of the same row; where that is missing, the usual
+    one, with its spread added to `u`. Masses and counts are at least 0. Stateless.
+    """
+    if not len(readings):
+        return readings
+    codes = Setups.of(network).rows(readings)
+    recipes = Recipes.of(network)
+    humidity = readings.columns.get("rh")
+    columns = {
+        name: _applied(column, recipes.at(name, codes), humidity, name)
+        for name, column in readings.columns.items()
+        if name in QUANTITIES
+    }
+    cal = recipes.cal[codes]
+    return replace(readings.with_columns(columns), cals=recipes.cals, cal=cal)
+
+
+@dataclass(frozen=True, slots=True)
+class Recipe:
+    """One correction: numbers, or arrays with one of them per row."""
+
+    gain: float | Array
+    offset: float | Array
+    rh: float | Array
+    floor: float | Array
+    share: float | Array
+
+    @property
+    def identity(self) -> bool:
+        """Whether the value is the raw one in all rows."""
+        return bool(np.all(np.equal(self.gain, 1)) and not np.any(self.offset) and not np.any(self.rh))
+
+
+class Recipes:
+    """The corrections of each setup of a network, by quantity, and the name that each setup's rows get."""
+
+    def __init__(self, network: Network) -> None:
+        self._setups = Setups.of(network).table
+        self._tables: dict[str, tuple[Array, Array]] = {}
+        names: dict[str, int] = {}
+        self.cal = np.array([names.setdefault(_name(s), len(names)) for s in self._setups], np.int32)
+        self.cals = tuple(names)
+
+    @classmethod
+    def of(cls, network: Network) -> "Recipes":
+        """The network's recipes, worked out once."""
+        if cls not in network.derived:
+            network.derived[cls] = cls(network)
+        recipes: Recipes = network.derived[cls]
+        return recipes
+
+    def at(self, quantity: str, codes: Array) -> Recipe:
+        """The correction of a quantity, one for all rows where it is the same."""
+        kind, table = self._tables.get(quantity) or self._learn(quantity)
+        if len(table) == 1:
+            return Recipe(*(float(number) for number in table[0]))
+        rows = kind[codes]
+        low = rows.min()
+        if low == rows.max():
+            return Recipe(*(float(number) for number in table[low]))
+        return Recipe(*table[rows].T)
+
+    def _learn(self, quantity: str) -> tuple[Array, Array]:
+        kinds: dict[tuple[float, ...], int] = {}
+        codes = [kinds.setdefault(_numbers(setup, quantity), len(kinds)) for setup in self._setups]
+        self._tables[quantity] = np.array(codes, np.int64), np.array(list(kinds), np.float64)
+        return self._tables[quantity]
+
+
+def _name(setup: Setup) -> str:
+    if setup.node is None:
+        return ""
+    return "+".join(dict.fromkeys(entry.id for entry in setup.calibrations.values())) or IDENTITY
+
+
+def _numbers(setup: Setup, quantity: str) -> tuple[float, ...]:
+    sensor = setup.sensor(quantity)
+    doubt = default_doubt(sensor[0] if sensor else "", quantity)
+    entry = setup.calibrations.get(quantity)
+    if entry is None:
+        return 1.0, 0.0, 0.0, doubt.floor, doubt.share
+    doubt = Doubt(entry.u) if entry.u > 0 else doubt
+    return entry.gain, entry.offset, entry.rh, doubt.floor, doubt.share
+
+
+def _applied(column: Column, recipe: Recipe, humidity: Column | None, name: str) -> Column:
+    raw = column.raw
+    value = raw if recipe.identity else raw * recipe.gain + recipe.offset
+    extra: float | Array = 0.0
+    if np.any(recipe.rh):
+        rh = np.full(raw.size, np.nan) if humidity is None else humidity.raw
+        unknown = np.isnan(rh)
+        value = value + recipe.rh * np.where(unknown, USUAL_RH, rh)
+        extra = np.where(unknown, SPREAD_RH, 0.0) * recipe.rh
+    if name.startswith(("pm", "n")):
+        value = np.maximum(value, 0.0)
+    u = np.maximum(np.abs(value) * recipe.share, recipe.floor)
+    return replace(column, value=value, u=np.hypot(u, extra) if np.any(extra) else u)
