@@ -1,1 +1,48 @@
-"""The virtual school."""
+"""The virtual school: air, people, weather, sensors and machines of a network, faster than the clock.
+
+Build it from a network, start it, read it, stop it:
+
+    network = gateway.network.load(Path("examples/school/network.toml"))
+    start = datetime(2026, 11, 24, 9, 0, tzinfo=ZoneInfo("Asia/Seoul")).timestamp()
+    haze = Episode(since=start + 600, hours=6, pm25=90, pm10=130)
+    stuck = Fault("P-2603", "stuck", start)
+    world = World(network, start=start, seed=1, speed=60, episodes=(haze,), faults=(stuck,))
+    port = world.start()            # of the wiring server on 127.0.0.1; 12 h before are lived through
+    world.second()                  # what `{root}/time` has to say, at least once a real second (UTC seconds)
+    world.air("hana", "3-2")        # the truth: Air(pm1, pm25, pm10, co2, temp, rh); "" is outdoors
+    world.level("3-2-p")            # what an actuator's output does; world.press("3-2-p") presses its button
+    world.wiring.connected          # {("uart1", "3-2-a"), …}
+    world.summary()                 # exposures by (site, room) as commanded, with all off, with all full on
+    world.stop()                    # or use it as a context manager
+
+Outdoor air is `Weather(seed, start)`, or `Recorded(time, columns, start, rest=Weather(…))` from a table.
+Without wires `world.settle(); world.live(until)` runs the physics alone, as fast as it goes.
+
+The devices are MicroPython processes (`gateway.world.devices`) at the other end of the wires; where
+there is no MicroPython they are in Python (`gateway.world.virtual`). `gateway.world.workbench` is the wiring
+with known, steady air for firmware tests. Nothing in `edge` can see any of it: no controller reads its
+simulator's parameters.
+"""
+
+from gateway.world.air import Air
+from gateway.world.pace import Pace
+from gateway.world.school import SCENARIOS, Exposure
+from gateway.world.sensing import FAULTS, Fault
+from gateway.world.weather import Episode, Recorded, Weather
+from gateway.world.world import Summary, Wired, World, wired
+
+__all__ = [
+    "FAULTS",
+    "SCENARIOS",
+    "Air",
+    "Episode",
+    "Exposure",
+    "Fault",
+    "Pace",
+    "Recorded",
+    "Summary",
+    "Weather",
+    "Wired",
+    "World",
+    "wired",
+]
