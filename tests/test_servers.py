@@ -2,6 +2,7 @@
 
 import os
 import signal
+import socket
 import subprocess
 import sys
 import urllib.request
@@ -87,6 +88,13 @@ def test_mosquitto_refuses_a_message_above_its_limit(start_mosquitto: Callable[.
 def test_the_embedded_broker_says_why_it_cannot_start(nats: Broker, tmp_path: Path) -> None:
     with pytest.raises(BrokerError, match=f"127.0.0.1:{nats.port}: another MQTT broker"):
         Broker(tmp_path / "second", nats.port).start()
+
+
+def test_the_embedded_broker_says_that_its_port_is_taken(tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        with pytest.raises(BrokerError, match=f"127.0.0.1:{port}: the embedded.*\\n.*already in use"):
+            Broker(tmp_path / "nats", port).start()
 
 
 @pytest.mark.parametrize(("password", "refused"), [("wrong", True), ('a "b" \\ c$', False)])

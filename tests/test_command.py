@@ -1,0 +1,90 @@
+"""The command line as a person meets it."""
+
+import subprocess
+import sys
+import sysconfig
+from pathlib import Path
+
+import click
+import pytest
+
+from edge.problem import Problem
+from gateway import command
+
+GONGI = Path(sysconfig.get_path("scripts")) / "gongi"
+
+
+def gongi(*arguments: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run([GONGI, *arguments], capture_output=True, text=True, timeout=60, check=False)
+
+
+def test_version() -> None:
+    assert gongi("--version").stdout.startswith("gongi, version ")
+
+
+def test_help_names_every_command() -> None:
+    shown = gongi("--help")
+    assert shown.returncode == 0, shown.stderr
+    assert all(f"\n  {name} " in shown.stdout for name in command.COMMANDS)
+
+
+def test_an_unknown_command_is_a_usage_error() -> None:
+    refused = gongi("chekc")
+    assert (refused.returncode, refused.stdout) == (2, "")
+    assert "No such command 'chekc'" in refused.stderr
+
+
+@pytest.mark.parametrize("name", command.COMMANDS)
+def test_every_command_has_examples_and_json(name: str) -> None:
+    shown = gongi(name, "--help")
+    assert shown.returncode == 0, shown.stderr
+    assert "Example" in shown.stdout
+    assert f"gongi {name}" in shown.stdout.split("Example", 1)[1]
+    assert "--json" in shown.stdout
+
+
+def test_calling_for_the_version_imports_no_command() -> None:
+    program = (
+        "import sys, gateway.command; print([m for m in sys.modules if m.startswith('gateway.command.')])"
+    )
+    asked = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert asked.stdout.strip() == "[]"
+
+
+@pytest.mark.parametrize(
+    ("error", "status", "words"),
+    [
+        (
+            Problem("no such room", "network.toml:3", "say 1-2"),
+            1,
+            "gongi: network.toml:3: no such room\n  say 1-2",
+        ),
+        (FileNotFoundError(2, "No such file or directory", "x.csv"), 1, "x.csv"),
+        (KeyboardInterrupt(), 130, ""),
+    ],
+)
+def test_errors_are_shown_without_a_traceback(
+    error: BaseException,
+    status: int,
+    words: str,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    @click.command()
+    def fail() -> None:
+        raise error
+
+    monkeypatch.setitem(command.COMMANDS, "fail", f"{__name__}:fail")
+    monkeypatch.setattr(sys.modules[__name__], "fail", fail, raising=False)
+    with pytest.raises(SystemExit) as end:
+        command.main(["fail"])
+    shown = capsys.readouterr()
+    assert end.value.code == status
+    assert words in shown.err
+    assert "Traceback" not in shown.err
+
+
+def test_a_mistake_of_ours_keeps_its_traceback(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(command.COMMANDS, "fail", "gateway.command:nothing")
+    with pytest.raises(AttributeError):
+        command.main(["fail"])
