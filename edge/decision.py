@@ -104,12 +104,13 @@ class RoomState:
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
-    """A level that was considered: PM2.5 expected at the end of the lead time, how high it may be [µg/m³],
-    and the energy that it costs until then [Wh]."""
+    """A level that was considered: PM2.5 expected at the end of the lead time, how high it may be then and at
+    its peak until then [µg/m³], and the energy that it costs [Wh]."""
 
     level: int
     value: float
     risk: float
+    peak: float
     cost: float
 
 

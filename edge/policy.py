@@ -97,7 +97,7 @@ def _decide_one(case: _Case, actuator: Actuator, others: Sequence[Level]) -> Dec
 
 
 def _clean(case: _Case, actuator: Actuator, others: Sequence[Level]) -> _Wish:
-    """The cheapest level that brings the risk down to `rest`, from the moment that the limit is at risk."""
+    """The cheapest level, off included, that brings the risk down to `rest`, once the limit is at risk."""
     if case.pm25 is None:
         return None, "stale", {}, ()
     if not case.people:
@@ -106,13 +106,13 @@ def _clean(case: _Case, actuator: Actuator, others: Sequence[Level]) -> _Wish:
     alone = candidates[0]
     on = _level(actuator, case.state.running.get(actuator.id)) > 0
     details = _details(case, alone)
-    # Once it runs, or is over the limit already, the room must be going to be clean without it.
-    if alone.risk <= (case.rest if on or case.pm25 > case.limit else case.limit):
-        return 0, "clean" if on else "below", details, candidates
-    enough = [c for c in candidates[1:] if c.risk <= case.rest]
-    best = min(enough, key=lambda c: (c.cost, c.level)) if enough else candidates[-1]
-    key = "over" if case.pm25 > case.limit else "ahead" if alone.risk > case.limit else "cleaning"
-    return best.level, key, details, candidates
+    peak = max(case.pm25, alone.peak)
+    if not on and peak <= case.limit:
+        return 0, "below", details, candidates
+    enough = [c for c in candidates if c.risk <= case.rest]
+    best = min(enough, key=lambda c: (c.level > 0, c.cost, c.level)) if enough else candidates[-1]
+    key = "over" if case.pm25 > case.limit else "ahead" if peak > case.limit else "cleaning"
+    return best.level, key if best.level else "clean", details, candidates
 
 
 def _ventilate(case: _Case, actuator: Actuator, others: Sequence[Level]) -> _Wish:
@@ -150,13 +150,17 @@ def _candidates(case: _Case, actuator: Actuator, others: Sequence[Level]) -> tup
     """Every level's outcome: the forecast as it is, moved by what the room model says the level changes."""
     now = case.pm25 or 0.0
     steps = _steps(case, now)
-    paths = [[_with(case, now, step, (level, *others)) for step in steps] for level in actuator.levels]
-    spread = [max(step.upper - step.value, 0.0) * case.policy.fractile for step in steps]
     hours = steps[-1].horizon_s / 3600
-    worst = max(value + more for value, more in zip(paths[0], spread, strict=True))
-    costs = [level.power * hours for level in actuator.levels]
-    ends = [Candidate(n, p[-1], p[-1] + spread[-1], costs[n]) for n, p in enumerate(paths)]
-    return (Candidate(0, paths[0][-1], worst, costs[0]), *ends[1:])
+    found = []
+    for number, level in enumerate(actuator.levels):
+        values = [_with(case, now, step, (level, *others)) for step in steps]
+        risks = [value + _doubt(case, step) for value, step in zip(values, steps, strict=True)]
+        found.append(Candidate(number, values[-1], risks[-1], max(risks), level.power * hours))
+    return tuple(found)
+
+
+def _doubt(case: _Case, step: Ahead) -> float:
+    return max(step.upper - step.value, 0.0) * case.policy.fractile
 
 
 def _steps(case: _Case, now: float) -> tuple[Ahead, ...]:
@@ -171,14 +175,17 @@ def _with(case: _Case, now: float, step: Ahead, levels: Sequence[Level]) -> floa
     hours = step.horizon_s / 3600
     before, after = balance.loss(case.running), balance.loss(levels)
     gain = implied_gain(now, step.value, before, hours)
-    outdoor = (balance.intake(levels) - balance.intake(case.running)) * (case.outdoor or 0.0)
-    change = ahead(now, max(gain + outdoor, 0.0), after, hours) - ahead(now, gain, before, hours)
+    outside = case.outdoor or 0.0
+    leaking = balance.intake(levels) * outside
+    moved = gain + leaking - balance.intake(case.running) * outside
+    # The forecast and the balance disagree at times: what a level spares is at most all but the leaks.
+    change = ahead(now, max(moved, min(gain, leaking)), after, hours) - ahead(now, gain, before, hours)
     return max(step.value + change, 0.0)
 
 
 def _details(case: _Case, alone: Candidate) -> dict[str, float]:
     forecast = _steps(case, case.pm25 or 0.0)[-1].value
-    levels = _known(now=case.pm25, forecast=forecast, risk=alone.risk, limit=case.limit, rest=case.rest)
+    levels = _known(now=case.pm25, forecast=forecast, risk=alone.peak, limit=case.limit, rest=case.rest)
     return {**levels, "minutes": case.minutes}
 
 
