@@ -1,0 +1,248 @@
+"""What the console answers: one typed model per thing, the same for the JSON API and for the pages."""
+
+from datetime import datetime
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+GradeId = Literal["good", "moderate", "unhealthy", "very_unhealthy"]
+HealthWord = Literal["ok", "starting", "stalled"]
+State = Literal["fresh", "stale", "dead", "never"]
+
+
+class Answer(BaseModel):
+    """Immutable; unknown fields are an error."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Notice(Answer):
+    """What Korea's law wants beside the data of simple monitors."""
+
+    instrument: str = Field(description="Measured by a simple monitor (간이측정기).")
+    grade: str = Field(description="Its certification grade.")
+    network: str = Field(description="That it is not data of the national network.")
+
+
+class Cell(Answer):
+    """One quantity of one sample."""
+
+    quantity: str
+    label: str = Field(description="The quantity's name in the answer's language.")
+    unit: str
+    raw: float | None = Field(description="As the sensor said it.")
+    value: float | None = Field(description="Calibrated.")
+    u: float | None = Field(description="Standard uncertainty of `value`.")
+    flag: int = Field(description="QARTOD: 1 good, 2 not evaluated, 3 suspect, 4 fail, 9 missing.")
+    usable: bool = Field(description="Good or suspect, and no older than three intervals.")
+    grade: GradeId | None = Field(description="Korean grade of PM2.5 and PM10, of usable values alone.")
+    beyond: Literal["low", "high"] | None = Field(description="Which limit of the room is passed.")
+    shown: str = Field(description="The value as a person reads it, without its unit.")
+    word: str = Field(description="Grade or limit in words; empty where there is nothing to say.")
+
+
+class NodeNow(Answer):
+    """A node and its newest sample."""
+
+    id: str
+    site: str
+    room: str = Field(description="Empty outdoors.")
+    placement: str
+    state: State = Field(
+        description="`stale` after three intervals, `dead` after ten or with an offline status."
+    )
+    online: bool | None = Field(description="Its own status; null: never heard.")
+    time: datetime | None
+    age_s: int | None
+    interval_s: int
+    said: str = Field(description="Age, or since when it is silent, in words.")
+    values: dict[str, Cell]
+
+
+class Step(Answer):
+    """One forecast and its 90 % interval."""
+
+    horizon_s: int
+    target: datetime
+    value: float
+    lower: float
+    upper: float
+
+
+class OutlookNow(Answer):
+    """What is forecast for a room by its node."""
+
+    node: str
+    quantity: str
+    unit: str
+    issued: datetime
+    model: str
+    steps: list[Step] = Field(description="Targets still ahead, nearest first.")
+    said: str = Field(description="In words; empty where nothing is ahead.")
+
+
+class ActuatorNow(Answer):
+    """A purifier, ventilator or cleaner."""
+
+    id: str
+    kind: str
+    room: str
+    label: str
+    level: int | None = Field(description="As it reports; null: never heard.")
+    levels: int = Field(description="Number of levels, off included.")
+    cause: str
+    filter_h: float | None
+    online: bool
+    told: int | None = Field(description="The level of the last command.")
+    told_at: datetime | None
+    reason: str = Field(description="Of the last command, as sent.")
+    acknowledged: bool
+    level_word: str
+    why: str = Field(description="Reason or cause in words.")
+    answer_word: str = Field(description="Whether it confirmed, in words; empty without a command.")
+
+
+class RoomNow(Answer):
+    """A room, or the outdoor air (`id` is empty)."""
+
+    id: str
+    name: str
+    state: State
+    grade: GradeId | None
+    word: str
+    said: str
+    node: str = Field(description="The node that speaks for the room's particles.")
+    values: dict[str, Cell] = Field(description="The highest usable value of the room's nodes, by quantity.")
+    limits: dict[str, tuple[float | None, float | None]]
+    outlook: OutlookNow | None
+    actuators: list[ActuatorNow]
+    nodes: list[NodeNow]
+
+
+class AlarmNow(Answer):
+    """Something that a person should know."""
+
+    kind: str
+    about: str
+    since: datetime
+    text: str
+    when: str
+
+
+class NewNode(Answer):
+    """A node that no network file names; its samples are kept aside."""
+
+    id: str
+    since: datetime
+    when: str
+
+
+class Advice(Answer):
+    """What to do now, for reference (참고)."""
+
+    id: str
+    grade: GradeId | None
+    title: str
+    text: str
+
+
+class SiteNow(Answer):
+    """A school, as it is now."""
+
+    id: str
+    name: str
+    tz: str
+    now: datetime
+    clock: str = Field(description="`now` on the school's wall clock.")
+    stalled: bool = Field(description="The gateway's clock stands still: every number here is old.")
+    advice: Advice
+    outdoor: RoomNow | None
+    rooms: list[RoomNow] = Field(description="Worst first.")
+    alarms: list[AlarmNow]
+    silent: list[NodeNow] = Field(description="Nodes that are stale, dead or never heard.")
+    new_nodes: list[NewNode]
+    refused: str = Field(description="Why the changed network file was refused; empty: it wasn't.")
+    notice: Notice
+
+
+class SiteLine(Answer):
+    """A school in the list."""
+
+    id: str
+    name: str
+    grade: GradeId | None
+    word: str
+    worst: str = Field(description="The worst room's name.")
+    shown: str
+    silent: int
+    alarms: int
+    lat: float | None
+    lon: float | None
+
+
+class Sites(Answer):
+    """All schools, worst first."""
+
+    now: datetime
+    stalled: bool
+    sites: list[SiteLine]
+    notice: Notice
+
+
+class Series(Answer):
+    """A node's past by equal steps: all lists have one length; null where there is no sample."""
+
+    node: str
+    quantity: str
+    unit: str
+    step_s: int
+    time: list[int] = Field(description="Begin of each step, UTC seconds.")
+    raw: list[float | None] = Field(description="Mean of what the sensor said.")
+    value: list[float | None] = Field(
+        description="Mean of calibrated samples that quality control hasn't failed."
+    )
+    flag: list[int] = Field(description="The step's worst QARTOD flag; 0 without samples.")
+    samples: list[int]
+    notice: Notice
+
+
+class NodeAnswer(Answer):
+    """A node, what it carries and what it last said of itself."""
+
+    node: NodeNow
+    sensors: list[tuple[str, str]]
+    info: dict[str, Any]
+    certificate: str
+    notice: Notice
+
+
+class LedgerAnswer(Answer):
+    """The ledger of sequence numbers, as `gongi ledger --json` prints it."""
+
+    ledger: dict[str, Any]
+    notice: Notice
+
+
+class Health(Answer):
+    """Whether the gateway is alive."""
+
+    status: HealthWord
+    now: datetime
+    still_s: float = Field(description="Seconds of the machine for which the gateway's clock hasn't moved.")
+
+
+class Pulse(Answer):
+    """Sent when nothing changed, so that a page knows that its numbers still hold."""
+
+    now: datetime
+    stalled: bool
+
+
+class Problem(Answer):
+    """What went wrong (RFC 9457)."""
+
+    type: str
+    title: str
+    status: int
+    detail: str
+    instance: str

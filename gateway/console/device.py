@@ -1,0 +1,173 @@
+"""Nodes and actuators of a scene, as answers."""
+
+from collections.abc import Mapping
+from datetime import datetime
+from math import isfinite
+from typing import Literal
+
+from edge.network import Actuator, Node, Site
+from edge.quantity import QUANTITIES
+from edge.readings import SECOND, Flag
+from gateway.console import spoken
+from gateway.console.answers import ActuatorNow, Cell, NodeNow, State
+from gateway.console.grade import GRADES, rank
+from gateway.console.scene import Scene, Stand, utc
+from gateway.live import Acting, Latest, Value
+from gateway.words import N_, Words
+
+STALE = 3
+"""Intervals after which a value is old."""
+
+DEAD = 10
+"""Intervals after which a node is held for dead; an offline status says so at once when it is stale."""
+
+USABLE = (Flag.GOOD, Flag.SUSPECT)
+
+Limits = Mapping[str, tuple[float | None, float | None]]
+
+
+def interval(node: Node) -> int:
+    """Time between a node's batches [s]."""
+    return max(node.batch_s, node.sample_s)
+
+
+def state(node: Node, latest: Latest | None, online: bool | None, now: int) -> State:
+    """How alive a node is, by its newest sample first and its status second."""
+    if latest is None:
+        return "never"
+    intervals = (now - latest.time) / SECOND / interval(node)
+    if intervals <= STALE:
+        return "fresh"
+    return "dead" if intervals > DEAD or online is False else "stale"
+
+
+_SILENT = {
+    "stale": N_("Old value: last heard at {time}, {ago}"),
+    "dead": N_("No answer since {time}, {ago}"),
+}
+
+
+def _said(state: State, latest: Latest | None, scene: Scene, tz: str) -> str:
+    if latest is None:
+        return scene.words.gettext("Not heard yet")
+    age = spoken.ago((scene.now - latest.time) / SECOND, scene.words)
+    if state == "fresh":
+        return age
+    time = spoken.clock(utc(latest.time), scene.moment, tz, scene.words)
+    return scene.words.gettext(_SILENT[state], time=time, ago=age)
+
+
+def node_now(stand: Stand, site: Site, limits: Limits, scene: Scene) -> NodeNow:
+    """A node with its newest values."""
+    node, latest = stand.node, scene.latest.get(stand.node.id)
+    online = scene.online.get(node.id)
+    alive = state(node, latest, online, scene.now)
+    values = latest.values if latest else {}
+    day = scene.moment.astimezone(site.zone)
+    cells = {
+        name: cell(name, value, alive == "fresh", limits, day, scene.words)
+        for name, value in values.items()
+        if value.flag != Flag.ABSENT
+    }
+    return NodeNow(
+        id=node.id,
+        site=stand.at.site,
+        room=stand.at.room,
+        placement=stand.at.placement,
+        state=alive,
+        online=online,
+        time=utc(latest.time) if latest else None,
+        age_s=max((scene.now - latest.time) // SECOND, 0) if latest else None,
+        interval_s=interval(node),
+        said=_said(alive, latest, scene, site.tz),
+        values=cells,
+    )
+
+
+def finite(value: float) -> float | None:
+    """The value, or None where there is none."""
+    return value if isfinite(value) else None
+
+
+def cell(name: str, value: Value, fresh: bool, limits: Limits, day: datetime, words: Words) -> Cell:
+    """One value, graded and held against its limits."""
+    quantity = QUANTITIES.get(name)
+    usable = fresh and value.flag in USABLE and isfinite(value.value)
+    place = rank(name, value.value, day.date()) if usable else None
+    beyond = _beyond(value.value, limits.get(name, (None, None))) if usable else None
+    return Cell(
+        quantity=name,
+        label=spoken.label(name, words),
+        unit=quantity.unit if quantity else "",
+        raw=finite(value.raw),
+        value=finite(value.value),
+        u=finite(value.u),
+        flag=value.flag,
+        usable=usable,
+        grade=None if place is None else GRADES[place].id,
+        beyond=beyond,
+        shown=spoken.number(value.value, quantity.resolution if quantity else 0.1),
+        word=_word(place, beyond, value.flag, words),
+    )
+
+
+def _beyond(value: float, limit: tuple[float | None, float | None]) -> Literal["low", "high"] | None:
+    low, high = limit
+    if high is not None and value > high:
+        return "high"
+    return "low" if low is not None and value < low else None
+
+
+_BEYOND = {"high": N_("Above the limit"), "low": N_("Below the limit")}
+
+_FLAGS = {
+    Flag.UNKNOWN: N_("not checked yet"),
+    Flag.FAIL: N_("not believable: sensor to be checked"),
+    Flag.MISSING: N_("no value"),
+}
+
+
+def _word(place: int | None, beyond: str | None, flag: int, words: Words) -> str:
+    message = _FLAGS.get(Flag(flag)) or (
+        GRADES[place].word if place is not None else _BEYOND.get(beyond or "")
+    )
+    return words.gettext(message) if message else ""
+
+
+def actuator_now(actuator: Actuator, site: Site, scene: Scene) -> ActuatorNow:
+    """An actuator with its level, why, and whether it confirmed."""
+    acting, words = scene.acting.get(actuator.id, Acting()), scene.words
+    return ActuatorNow(
+        id=actuator.id,
+        kind=actuator.kind,
+        room=actuator.room,
+        label=spoken.kind(actuator.kind, words),
+        level=acting.level,
+        levels=len(actuator.levels),
+        cause=acting.cause,
+        filter_h=acting.filter_h,
+        online=acting.online,
+        told=acting.told,
+        told_at=utc(acting.told_at) if acting.told_at else None,
+        reason=acting.reason,
+        acknowledged=acting.acknowledged,
+        level_word=spoken.level(acting.level, len(actuator.levels), words),
+        why=_why(acting, words),
+        answer_word=_confirmed(acting, scene, site.tz),
+    )
+
+
+def _why(acting: Acting, words: Words) -> str:
+    if acting.cause in ("", "command") and acting.reason:
+        return spoken.reason(acting.reason, words)
+    return spoken.cause(acting.cause, words)
+
+
+def _confirmed(acting: Acting, scene: Scene, tz: str) -> str:
+    if not acting.online:
+        return scene.words.gettext("not connected")
+    if acting.told is None:
+        return ""
+    time = spoken.clock(utc(acting.told_at), scene.moment, tz, scene.words)
+    message = N_("confirmed ({time})") if acting.acknowledged else N_("not confirmed yet ({time})")
+    return scene.words.gettext(message, time=time)

@@ -1,0 +1,1 @@
+"""The word catalogues, one folder a language, and how they are kept complete."""

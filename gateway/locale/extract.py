@@ -1,0 +1,51 @@
+"""Extraction of the words that code and templates use (`pybabel extract` and `update` with our keywords)."""
+
+from datetime import UTC, datetime
+from io import BytesIO
+from pathlib import Path
+
+from babel.messages.catalog import Catalog
+from babel.messages.extract import DEFAULT_KEYWORDS, extract_from_dir
+from babel.messages.frontend import parse_mapping_cfg
+from babel.messages.pofile import read_po, write_po
+
+from gateway.words import LANGUAGES
+
+HERE = Path(__file__).parent
+HEADER = "# The words of Gongi. SPDX-License-Identifier: Apache-2.0"
+DATED = datetime(2026, 11, 22, tzinfo=UTC)  # fixed, so that the same words make the same file
+KEYWORDS = {**DEFAULT_KEYWORDS, "N_": None, "N2_": (1, 2)}
+
+
+def template() -> Catalog:
+    """All messages that the gateway's code and templates use, with where."""
+    with (HERE / "babel.cfg").open(encoding="utf-8") as source:
+        methods, options = parse_mapping_cfg(source)  # type: ignore[no-untyped-call]  # Babel's
+    catalog = Catalog(charset="utf-8", header_comment=HEADER, creation_date=DATED)
+    for path, line, message, comments, context in extract_from_dir(HERE.parent, methods, options, KEYWORDS):
+        catalog.add(message, locations=[(f"gateway/{path}", line)], auto_comments=comments, context=context)
+    return catalog
+
+
+def catalogue(lang: str) -> Path:
+    """A language's file."""
+    return HERE / lang / "LC_MESSAGES" / "gongi.po"
+
+
+def update() -> None:
+    """Writes the template and merges it into every language; words no longer used are dropped."""
+    wanted = template()
+    _write(HERE / "gongi.pot", wanted)
+    for lang in LANGUAGES:
+        path = catalogue(lang)
+        known = path.read_bytes() if path.exists() else b""
+        merged = read_po(BytesIO(known), locale=lang, domain="gongi")
+        merged.update(wanted, no_fuzzy_matching=True)
+        merged.obsolete.clear()
+        _write(path, merged)
+
+
+def _write(path: Path, catalog: Catalog) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("wb") as target:
+        write_po(target, catalog, width=110, sort_by_file=True, include_lineno=False, omit_header=False)
