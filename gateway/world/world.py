@@ -88,7 +88,7 @@ class World:
         self.faults = tuple(faults)
         self.machines = {name: Machine(actuator) for name, actuator in network.actuators.items()}
         self._filter_hours = filter_hours or {}
-        self._start, self._time, self._step = start, start, step
+        self.begun, self._time, self._step = start, start, step
         self._pace = Pace(start, speed)
         self._ports: dict[tuple[str, str], Port] = {}
         """By bus and device; `_plugged` by bus and serial, so that a swapped sensor is another one."""
@@ -100,7 +100,7 @@ class World:
     def start(self, port: int = 0) -> int:
         """Live through the night before, then run from the start time on; returns the port of the wiring."""
         self.settle()
-        self._pace = Pace(self._start, self.speed)
+        self._pace = Pace(self.begun, self.speed)
         self.wiring = Wiring(self._pace, self._attach, self._tick)
         return self.wiring.start(port)
 
@@ -120,9 +120,9 @@ class World:
     def settle(self) -> None:
         """Bring every room to the state it has at the start time, with all machines off."""
         for name, school in self.schools.items():
-            time = self._start - BEFORE
+            time = self.begun - BEFORE
             school.settle(self.outdoors(name, time))
-            while time < self._start:
+            while time < self.begun:
                 school.advance(time, COARSE / 3600, self.outdoors(name, time))
                 time += COARSE
             school.counts = np.zeros_like(school.counts)
@@ -167,7 +167,7 @@ class World:
     def sense(self, serial: str, node: str) -> Sense:
         """The sensor of that serial, seeing the air where its node stands."""
         if serial not in self._senses:
-            born = self._start - 400 * DAY * mood(self.seed, "born", serial)
+            born = self.begun - 400 * DAY * mood(self.seed, "born", serial)
             faults = tuple(fault for fault in self.faults if fault.serial == serial)
             self._senses[serial] = Sense(self.seed, serial, lambda: self._at(node), born, faults)
         return self._senses[serial]
@@ -181,7 +181,7 @@ class World:
         }
         turns = {name: machine.turns for name, machine in self.machines.items()}
         energy = {name: machine.energy for name, machine in self.machines.items()}
-        return Summary((self._time - self._start) / 3600, exposures, turns, energy)
+        return Summary((self._time - self.begun) / 3600, exposures, turns, energy)
 
     def _school(self, site: str) -> School:
         machines = {name: machine for name, machine in self.machines.items() if machine.actuator.site == site}

@@ -1,0 +1,218 @@
+"""The nodes and actuators of a virtual school as MicroPython processes with the real firmware."""
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+import sysconfig
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+import structlog
+
+from edge.problem import Problem
+from gateway.world import guard
+from gateway.world.world import SECOND, World, wired
+
+log = structlog.get_logger(__name__)
+FIRMWARE = Path(__file__).parents[2] / "firmware" / "sim" / "main.py"
+HEAP = "128k"
+"""The heap of an ESP32."""
+SPOOL, FLASH = 1 << 20, 1_310_720
+"""Bytes of a node's spool and of its flash."""
+STOP_S = 5.0
+
+
+class DeviceError(Problem):
+    """A device can't be started."""
+
+
+@dataclass(frozen=True, slots=True)
+class Brokers:
+    """Where devices publish, in the order in which they try: (host, port); user and password if it asks."""
+
+    addresses: tuple[tuple[str, int], ...]
+    user: str | None = None
+    password: str | None = None
+
+
+def micropython() -> str | None:
+    """The MicroPython to run: GONGI_MICROPYTHON, else this environment's, else the PATH's; or None."""
+    if named := os.environ.get("GONGI_MICROPYTHON"):
+        return shutil.which(named)
+    return shutil.which("micropython", path=sysconfig.get_path("scripts")) or shutil.which("micropython")
+
+
+def configuration(
+    world: World, device: str, brokers: Brokers, wiring: int, flash: Path | None
+) -> dict[str, Any]:
+    """The CONFIG.json of a node or an actuator of the world's network, as of the world's start."""
+    own = _node(world, device) if device in world.network.nodes else _actuator(world, device)
+    return own | {
+        "id": device,
+        "root": world.network.root,
+        "brokers": [list(address) for address in brokers.addresses],
+        "user": brokers.user,
+        "password": brokers.password,
+        "spool_bytes": SPOOL,
+        "sim": {
+            "wiring": ["127.0.0.1", wiring],
+            "speed": max(round(world.speed), 1),
+            "flash": str(flash) if flash else None,
+            "flash_bytes": FLASH,
+        },
+    }
+
+
+def _node(world: World, name: str) -> dict[str, Any]:
+    node = world.network.nodes[name]
+    place = world.network.placed(name, int(world.begun * SECOND))
+    if place is None:
+        raise DeviceError(
+            f"node {name} stands nowhere at the world's start", advice="start later, or place it"
+        )
+    sensors = wired(world.network, name, world.begun)
+    return {
+        "kind": "node",
+        "site": place.site,
+        "sensors": [{"type": part.type, "serial": part.serial, "bus": part.bus} for part in sensors],
+        "sample_s": node.sample_s,
+        "batch_s": node.batch_s,
+    }
+
+
+def _actuator(world: World, name: str) -> dict[str, Any]:
+    actuator = world.network.actuators[name]
+    room = world.network.nodes_in(actuator.site, actuator.room, int(world.begun * SECOND))
+    return {
+        "kind": "actuator",
+        "site": actuator.site,
+        "levels": len(actuator.levels),
+        "safe_level": actuator.safe_occupied,
+        "room_nodes": [[actuator.site, node.id] for node in room],
+        "batch_s": max((node.batch_s for node in room), default=60),
+    }
+
+
+class Devices:
+    """One MicroPython process for each of `names` (default: every node placed and every `gongi` actuator).
+
+    Configurations, flash images and logs (`ID.json`, `ID.flash`, `ID.log`) stand in `folder`; the flash
+    outlives a device as a board's does. All end with this process, however it ends. Raises `DeviceError`.
+    """
+
+    def __init__(
+        self, world: World, folder: Path, brokers: Brokers, names: Sequence[str] | None = None
+    ) -> None:
+        self.world, self.folder, self.brokers = world, folder.resolve(), brokers
+        self.names = tuple(names if names is not None else _all(world))
+        self._processes: dict[str, subprocess.Popen[bytes]] = {}
+        self._guard: subprocess.Popen[bytes] | None = None
+
+    def __enter__(self) -> Self:
+        self.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.stop()
+
+    def start(self) -> None:
+        """Switch every device on; the world must be running."""
+        self.folder.mkdir(parents=True, exist_ok=True)
+        for name in self.names:
+            self.switch_on(name)
+
+    def stop(self) -> None:
+        """End every device, then the guard."""
+        for process in self._processes.values():
+            process.terminate()
+        for name in tuple(self._processes):
+            self._reap(name)
+        if self._guard:
+            self._guard.communicate(timeout=STOP_S)
+            self._guard = None
+
+    def switch_on(self, name: str) -> None:
+        """Start a device that isn't running, with the flash that it had."""
+        if self.alive(name):
+            return
+        program = micropython()
+        if program is None:
+            raise DeviceError(
+                "there is no MicroPython", advice="apt install micropython, or GONGI_MICROPYTHON=…"
+            )
+        config = self.folder / f"{name}.json"
+        config.write_text(json.dumps(self._configuration(name)), encoding="utf-8")
+        with (self.folder / f"{name}.log").open("ab") as output:
+            self._processes[name] = subprocess.Popen(
+                [program, "-X", f"heapsize={HEAP}", str(FIRMWARE), str(config)],
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,  # Ctrl-C at the terminal is ours to handle
+            )
+        self._tell_guard(f"+{self._processes[name].pid}")
+
+    def kill(self, name: str) -> None:
+        """Cut a device's power at this instant (SIGKILL)."""
+        if name in self._processes:
+            self._processes[name].kill()
+            self._reap(name)
+
+    def restart(self, name: str) -> None:
+        """Cut a device's power and give it back."""
+        self.kill(name)
+        self.switch_on(name)
+
+    def erase(self, name: str) -> None:
+        """Cut a device's power and erase its flash: what comes next is a new board with a new log."""
+        self.kill(name)
+        self.flash(name).unlink(missing_ok=True)
+
+    def flash(self, name: str) -> Path:
+        """The image of a device's flash."""
+        return self.folder / f"{name}.flash"
+
+    def pid(self, name: str) -> int:
+        """The process of a running device."""
+        return self._processes[name].pid
+
+    def alive(self, name: str) -> bool:
+        """Whether a device runs."""
+        return name in self._processes and self._processes[name].poll() is None
+
+    @property
+    def dead(self) -> tuple[str, ...]:
+        """The devices that don't run; their logs say why."""
+        return tuple(name for name in self.names if not self.alive(name))
+
+    def _configuration(self, name: str) -> dict[str, Any]:
+        return configuration(self.world, name, self.brokers, self.world.wiring.port, self.flash(name))
+
+    def _reap(self, name: str) -> None:
+        process = self._processes.pop(name)
+        try:
+            process.wait(STOP_S)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+        self._tell_guard(f"-{process.pid}")
+
+    def _tell_guard(self, line: str) -> None:
+        if self._guard is None:
+            command = [sys.executable, "-I", str(Path(guard.__file__))]
+            self._guard = subprocess.Popen(command, stdin=subprocess.PIPE, start_new_session=True)
+        if self._guard.stdin:
+            self._guard.stdin.write(f"{line}\n".encode())
+            self._guard.stdin.flush()
+
+
+def _all(world: World) -> list[str]:
+    nodes = [name for name in world.network.nodes if world.network.placed(name, int(world.begun * SECOND))]
+    return nodes + [name for name, one in world.network.actuators.items() if one.dialect == "gongi"]
