@@ -23,7 +23,7 @@ def run(config: dict, board: object) -> str:
         asyncio.run(application(config, board).run())
     except Reboot as cause:
         return cause.args[0]
-    except (OSError, RuntimeError, ValueError, MemoryError) as error:
+    except Exception as error:
         sys.print_exception(error)
         return "crash"
     finally:

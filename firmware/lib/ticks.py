@@ -20,6 +20,8 @@ def diff(later: int, earlier: int) -> int:
 class Ticks:
     """The machine's monotonic milliseconds; a board may stand in a faster or an offset one."""
 
+    speed = 1
+
     def now(self) -> int:
         """Return the present tick [ms], 0 to 2^30 - 1."""
         return time.ticks_ms() & MASK

@@ -12,7 +12,7 @@ class FileFlash:
         self.blocks = size // BLOCK
         self.programs = 0
         self.erases = 0
-        # Without a path it is memory: a file without a name in the machine's RAM disk, outside the small heap.
+        # Without a path: a nameless file in the machine's RAM disk, because the heap is an ESP32's.
         name = path or "/dev/shm/gongi-flash-%s" % "".join("%02x" % b for b in os.urandom(8))
         try:
             os.stat(name)
@@ -47,7 +47,7 @@ class PowerCut(Exception):
 
 
 class RamFlash:
-    """Flash in memory, true to NOR: an erase sets bits, a program only clears them; power is cut at operation `cut`."""
+    """Flash in memory, true to NOR: what is programmed was erased; the power is cut at operation `cut`."""
 
     def __init__(self, blocks: int) -> None:
         self.memory = [bytearray(b"\xff" * BLOCK) for _ in range(blocks)]

@@ -1,0 +1,123 @@
+"""The actuator: obeys, says so, and never hangs on a dead gateway."""
+
+import json
+
+from actuator.control import Control
+from actuator.room import Room
+from lib import ticks as tick
+from lib.device import Device
+from lib.kept import Kept
+from lib.wire import Scaled
+
+STATE_S = 60
+KEEP_S = 3600
+# The output is looked at every second; where time runs faster, not more often than this [machine ms].
+STEP_MS = 1000
+LEAST_MS = 100
+
+
+class Actuator:
+    """One purifier, ventilator or cleaner behind relays or a PWM output."""
+
+    def __init__(self, config: dict, board: object) -> None:
+        self.config = config
+        self.board = board
+        self.kept = Kept(board.flash + "/kept.json")
+
+    async def run(self) -> None:
+        """Run until a reboot is asked for."""
+        self._begin()
+        await self.device.run(self._control_ever())
+
+    def _begin(self) -> None:
+        self.kept.load()
+        self.kept.facts["boot"] = self.kept.facts.get("boot", 0) + 1
+        self.kept.store()
+        self.device = Device(self.config, self.board)
+        self.clock = self.device.clock
+        self.gpio = self.board.gpio()
+        self.room = Room(self.config.get("batch_s", 60))
+        self.control = Control(self.config, self.room)
+        self.level, self.cause, self.name = self.control.safe, "safe", None
+        self._ran_ms = 0
+        self._subscribe()
+
+    def _subscribe(self) -> None:
+        device = self.device
+        device.describe = self._describe
+        device.routes[device.topic("set")] = self._set
+        for site, node in self.config.get("room_nodes", []):
+            device.routes["%s/%s/%s/obs" % (device.root, site, node)] = self._listener(node)
+        device.client.subscriptions.append(device.root + "/gateway/+/status")
+        device.fallback_route = self._gateway
+        device.client.joined.append(self._say)
+
+    def _listener(self, node: str) -> object:
+        def hear(payload: bytes) -> None:
+            self.room.hear(node, payload, self.clock.up(), self.clock.utc())
+
+        return hear
+
+    def _set(self, payload: bytes) -> None:
+        if self.control.obey(json.loads(payload), self.clock.up(), self.clock.utc()):
+            self._decide()
+            self._say()
+
+    def _gateway(self, topic: str, payload: bytes) -> None:
+        if payload == b"online":  # a gateway that has begun wants to know
+            self._say()
+
+    async def _control_ever(self) -> None:
+        said = kept = self.clock.up()
+        before = self.board.ticks.now()
+        while True:
+            before = self._count(before)
+            for _ in range(self.gpio.pressed()):
+                self.control.press(self.level, self.clock.up())
+                self._decide()
+            changed = self._decide()
+            up = self.clock.up()
+            if changed or up - said >= STATE_S:
+                self._say()
+                said = up
+            if up - kept >= KEEP_S:
+                self.kept.store()
+                kept = up
+            await self.board.ticks.sleep(max(STEP_MS, LEAST_MS * self.board.ticks.speed))
+
+    def _count(self, before: int) -> int:
+        now = self.board.ticks.now()
+        if self.level:
+            self._ran_ms += tick.diff(now, before)
+            self.kept.facts["filter_s"] = self.kept.facts.get("filter_s", 0) + self._ran_ms // 1000
+            self._ran_ms %= 1000
+        return now
+
+    def _decide(self) -> bool:
+        """Set the output; return whether anything is different now."""
+        up = self.clock.up()
+        expired = self.control.expire(up, self.clock.utc())
+        level, cause = self.control.decide(up)
+        command = self.control.command
+        name = command.name if command else None
+        before = (self.level, self.cause, self.name)
+        self.level, self.cause, self.name = level, cause, name
+        self.gpio.level(level)
+        if expired:
+            self._say_as("expired", expired)
+        return before != (level, cause, name)
+
+    def _say(self) -> None:
+        self._say_as(self.cause, self.name)
+
+    def _say_as(self, cause: str, name: str | None) -> None:
+        self.device.publish("state", (
+            ("level", self.level), ("cause", cause), ("id", name),
+            ("filter_h", Scaled(self.kept.facts.get("filter_s", 0) // 360, 10)), ("at", self.clock.utc()),
+        ), True)
+
+    def _describe(self) -> tuple:
+        return (
+            ("boot", self.kept.facts["boot"]), ("levels", self.control.levels), ("safe_level", self.control.safe),
+            ("refused", tuple(sorted(self.control.refused.items()))), ("stale", self.room.stale),
+        )
