@@ -16,9 +16,9 @@ LONGEST_GAP = 3 * HOUR
 @dataclass(frozen=True, slots=True)
 class Limits:
     """The limits of one quantity, in its unit: it fails outside `low`..`high` and is suspect outside
-    `floor`..`ceiling`; a change is suspect above both `step` and `rate` [unit/s]; equal values are suspect after
-    `flat_suspect` [s] and fail after `flat_fail` [s], but where a sensor may rightly stand still (at most
-    `rail_low`, at least `rail_high`) they are only suspect, after `rail_suspect` [s]."""
+    `floor`..`ceiling`; a change is suspect above both `step` and `rate` [unit/s]; equal values are suspect
+    after `flat_suspect` [s] and fail after `flat_fail` [s], but where a sensor may rightly stand still (at
+    most `rail_low`, at least `rail_high`) they are only suspect, after `rail_suspect` [s]."""
 
     low: float
     high: float

@@ -25,12 +25,13 @@ class Boots:
     def observe(self, readings: Readings) -> set[Boot]:
         """Learn from batches that bring their own time; the boots whose offset is new or has changed."""
         rows = readings.batches()
-        rows = rows[np.isin(readings.clock[rows], (Clock.OWN, Clock.DOUBLE))]
+        clock = readings.clock[rows]
+        rows = rows[(clock == Clock.OWN) | (clock == Clock.DOUBLE)]
         begun = readings.time[rows] // SECOND - readings.up[rows] - readings.row[rows] * readings.dt[rows]
         keys = (readings.node[rows], readings.log[rows], readings.boot[rows], readings.seq[rows], begun)
         changed = set()
         for node, log, boot, seq, offset in zip(*(key.tolist() for key in keys), strict=True):
-            if self._learn(readings.nodes[node], log, boot, seq, offset):
+            if self.learn(readings.nodes[node], log, boot, seq, offset):
                 changed.add((readings.nodes[node], log, boot))
         return changed
 
@@ -52,10 +53,11 @@ class Boots:
         """What `dump` gave."""
         boots = cls()
         for node, log, boot, seq, offset in rows:
-            boots._learn(str(node), int(log), int(boot), int(seq), int(offset))
+            boots.learn(str(node), int(log), int(boot), int(seq), int(offset))
         return boots
 
-    def _learn(self, node: str, log: int, boot: int, seq: int, offset: int) -> bool:
+    def learn(self, node: str, log: int, boot: int, seq: int, offset: int) -> bool:
+        """Take in one batch's word; whether the boot's offset is new or has changed."""
         boots = self._known.setdefault((node, log), {})
         told = boots.get(boot)
         if told is not None and told[0] <= seq:
@@ -69,10 +71,10 @@ class Boots:
 def place(readings: Readings, boots: Boots) -> Readings:
     """Give the rows without a time of their own the time that their boot's offset says.
 
-    Rows that an earlier offset placed are placed again; rows of a boot that nobody knows, and those whose time
-    would be impossible, stay as they are.
+    Rows that an earlier offset placed are placed again; rows of a boot that nobody knows, and those whose
+    time would be impossible, stay as they are.
     """
-    rows = np.flatnonzero(np.isin(readings.clock, (Clock.NONE, Clock.PLACED)))
+    rows = np.flatnonzero((readings.clock == Clock.NONE) | (readings.clock == Clock.PLACED))
     if not rows.size:
         return readings
     begun, known = _offsets(readings, rows, boots)

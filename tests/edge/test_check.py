@@ -1,0 +1,358 @@
+"""Quality control: each test's edge, and that the stream says what one pass over the sorted data says."""
+
+from itertools import pairwise
+from time import perf_counter
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from edge.channels import combine
+from edge.check import WINDOW, CheckState, Test, check, evaluate, rebuild, revise
+from edge.limits import GAP, LONGEST_GAP, limits, mistakes
+from edge.limits import WINDOW as LIMITS_WINDOW
+from edge.network import Fitted, Network, Node, Placement
+from edge.readings import SECOND, Column, Flag, Readings, concat
+from tests.edge.series import START, network, rows, same, told
+
+NET = network("n1", "n2", "n3")
+
+
+def flags(readings: Readings, quantity: str = "pm25") -> list[int]:
+    return readings.columns[quantity].flag.tolist()
+
+
+def spoke(readings: Readings, quantity: str = "pm25") -> list[int]:
+    return readings.columns[quantity].tests.tolist()
+
+
+# One pass, by hand: the oracle
+
+
+def by_hand(readings: Readings, net: Network) -> dict[tuple[str, int, int], dict[str, tuple[int, int]]]:
+    """Quality control of one pass, sample by sample, as docs and table say it."""
+    told: dict[tuple[str, int, int], dict[str, tuple[int, int]]] = {}
+    last: dict[tuple[str, str], tuple[float, int, int]] = {}
+    for place in readings.order().tolist():
+        node, seq = readings.nodes[readings.node[place]], int(readings.seq[place])
+        time, gap = int(readings.time[place]), min(max(3 * int(readings.dt[place]), GAP), LONGEST_GAP)
+        cells = told[node, seq, int(readings.row[place])] = {}
+        for quantity, column in sorted(readings.columns.items()):
+            raw = float(column.raw[place])
+            cells[quantity] = _one(raw, time, gap, quantity, (node, quantity), last, net)
+    return told
+
+
+def _one(
+    raw: float,
+    time: int,
+    gap: float,
+    quantity: str,
+    key: tuple[str, str],
+    last: dict[tuple[str, str], tuple[float, int, int]],
+    net: Network,
+) -> tuple[int, int]:
+    if np.isnan(raw):
+        return 9, 0
+    if key[0] not in net.nodes:
+        return 2, Test.NOWHERE
+    kind = "scd4x" if quantity in ("co2", "temp", "rh") else "pms5003"
+    bound = limits(kind, quantity, net.nodes[key[0]].limits)
+    if not bound.low <= raw <= bound.high:
+        return 4, Test.RANGE
+    flag, tests = 1, 0
+    if not bound.floor <= raw <= bound.ceiling:
+        flag, tests = 3, Test.RANGE
+    value, before, begin = last.get(key, (np.nan, 0, time))
+    seconds = (time - before) / SECOND
+    near = key in last and seconds <= gap
+    if near and seconds > 0 and abs(raw - value) > max(bound.step, bound.rate * seconds):
+        flag, tests = max(flag, 3), tests | Test.RATE
+    if not (near and raw == value):
+        begin = time
+    still = (time - begin) / SECOND
+    rail = raw <= bound.rail_low or raw >= bound.rail_high
+    if still >= (bound.rail_suspect if rail else bound.flat_suspect):
+        flag, tests = max(flag, 3), tests | Test.FLAT
+    if not rail and still >= bound.flat_fail:
+        flag, tests = 4, tests | Test.FLAT
+    last[key] = raw, time, begin
+    return flag, tests
+
+
+# Single tests
+
+
+def test_a_value_outside_its_range_fails_and_a_zero_is_a_value() -> None:
+    seen = evaluate(rows([0, 10, 20, 30, 40], {"pm25": [-1, 0, 12, 1000.5, 1000]}), NET)
+    assert flags(seen) == [Flag.FAIL, Flag.GOOD, Flag.GOOD, Flag.FAIL, Flag.SUSPECT]
+    assert spoke(seen) == [Test.RANGE, 0, 0, Test.RANGE, Test.RANGE | Test.RATE]
+
+
+def test_values_survive_whatever_is_said_about_them() -> None:
+    before = rows([0, 10, 20], {"pm25": [-1, None, 2000]})
+    after = evaluate(before, NET)
+    np.testing.assert_array_equal(after.columns["pm25"].raw, before.columns["pm25"].raw)
+    assert flags(after) == [4, 9, 4]
+
+
+def test_a_jump_is_suspect_and_a_code_between_does_not_hide_or_make_one() -> None:
+    seen = evaluate(rows([0, 10, 20, 30, 40], {"pm25": [10, 161, 161, -1, 160]}), NET)
+    assert flags(seen) == [1, 3, 1, 4, 1]
+    assert spoke(seen)[1] == Test.RATE
+
+
+def test_after_a_long_silence_a_jump_says_nothing() -> None:
+    seen = evaluate(rows([0, int(GAP) + 1], {"pm25": [10, 400]}), NET)
+    assert flags(seen) == [1, 1]
+    assert flags(evaluate(rows([0, int(GAP)], {"pm25": [10, 400]}), NET)) == [1, 3]
+
+
+def test_hourly_samples_are_allowed_longer_gaps() -> None:
+    jump = {"pm25": [10.0, 999.0]}
+    assert flags(evaluate(rows([0, 10800], jump, dt=3600), NET))[1] == Flag.SUSPECT
+    assert spoke(evaluate(rows([0, 10801], jump, dt=3600), NET))[1] == Test.RANGE
+
+
+def test_equal_values_become_suspect_and_then_fail() -> None:
+    seconds = list(range(0, 13 * 3600, 600))
+    seen = evaluate(rows(seconds, {"pm25": [7.0] * len(seconds)}), NET)
+    expected = [1 if s < 3 * 3600 else 3 if s < 12 * 3600 else 4 for s in seconds]
+    assert flags(seen) == expected
+    assert {spoke(seen)[i] for i, flag in enumerate(expected) if flag > 1} == {int(Test.FLAT)}
+
+
+def test_clean_air_may_stand_at_zero_all_night_but_never_fails() -> None:
+    seconds = list(range(0, 48 * 3600, 600))
+    seen = evaluate(rows(seconds, {"pm25": [0.0] * len(seconds)}), NET)
+    assert flags(seen) == [1 if s < 12 * 3600 else 3 for s in seconds]
+
+
+def test_saturated_humidity_is_no_frozen_sensor() -> None:
+    seconds = list(range(0, 48 * 3600, 600))
+    seen = evaluate(rows(seconds, {"rh": [99.9] * len(seconds)}), NET)
+    assert set(flags(seen, "rh")) == {Flag.GOOD}
+
+
+def test_absent_stays_absent_and_missing_missing() -> None:
+    block = rows([0, 10], {"pm25": [1, None]}).with_columns({"co2": Column.absent(2)})
+    seen = evaluate(block, NET)
+    assert (flags(seen), flags(seen, "co2"), spoke(seen, "co2")) == ([1, 9], [0, 0], [0, 0])
+
+
+def test_unknown_nodes_untimed_rows_and_rows_before_adoption_are_not_evaluated() -> None:
+    net = network("n1", since=(START + 15) * SECOND)
+    block = rows([10, 20, None, 20], {"pm25": [-1, -1, -1, -1]}, nodes=["n1", "n1", "n1", "stranger"])
+    seen, state = check(block, CheckState.empty(), net)
+    assert flags(seen) == [2, 4, 2, 2]
+    assert spoke(seen) == [Test.NOWHERE, Test.RANGE, Test.UNTIMED, Test.NOWHERE]
+    assert list(state.slots) == ["n1"]
+
+
+def test_late_rows_wait_for_the_catch_up_pass_and_leave_the_state_alone() -> None:
+    _, state = check(rows([100], {"pm25": [5]}), CheckState.empty(), NET)
+    late, after = check(rows([50, 100, None], {"pm25": [900, 5, None]}), state, NET)
+    assert (flags(late), spoke(late)) == ([2, 2, 9], [Test.LATE, Test.LATE, 0])
+    assert after.newest.tolist() == state.newest.tolist()
+    assert after.tracks["pm25"].value.tolist()[1] == 5
+
+
+def test_a_block_leaves_the_state_before_it_untouched() -> None:
+    _, state = check(rows([100], {"pm25": [5]}), CheckState.empty(), NET)
+    before = (state.newest.copy(), state.tracks["pm25"].value.copy())
+    check(rows([200], {"pm25": [9]}), state, NET)
+    assert state.newest.tolist() == before[0].tolist()
+    np.testing.assert_array_equal(state.tracks["pm25"].value, before[1])
+
+
+def test_a_node_overrides_its_limits() -> None:
+    net = network("n1", limits={"pm25.step": 5.0, "pm25.high": 100.0})
+    assert flags(evaluate(rows([0, 10, 20], {"pm25": [1, 7, 101]}), net)) == [1, 3, 4]
+
+
+def test_limits_follow_the_sensor_of_the_sample_time() -> None:
+    place = (Placement(0, "hana", "1-1", "wall"),)
+    swap = (Fitted(0, (("pms5003", "P"),)), Fitted((START + 50) * SECOND, (("reference", "R"),)))
+    net = Network("g", {}, {"n1": Node("n1", place, swap)}, {})
+    seen = evaluate(rows([0, 40, 50, 100], {"pm10": [1200, 1200, 1200, 1200]}), net)
+    assert flags(seen, "pm10") == [4, 4, 3, 3]
+
+
+def test_mistakes_in_overrides_are_named() -> None:
+    wrong = {"pm25": 1.0, "air.step": 1.0, "pm25.spike": 1.0, "pm25.flat_fail": 1e6, "pm25.step": 9.0}
+    assert [key for key, _ in mistakes(wrong)] == ["pm25", "air.step", "pm25.spike", "pm25.flat_fail"]
+    assert limits("pms5003", "pm25", wrong).flat_fail == WINDOW - LONGEST_GAP
+
+
+def test_no_test_looks_back_further_than_the_window() -> None:
+    assert WINDOW == LIMITS_WINDOW == 12 * 3600 + LONGEST_GAP
+
+
+def test_two_channels_are_combined_and_checked_as_one() -> None:
+    block = rows([0, 10, 20], {"pm25_a": [10, 2000, None], "pm25_b": [12, 2000, 4]})
+    seen = evaluate(block, NET)
+    np.testing.assert_array_equal(seen.columns["pm25"].raw, [11, 2000, np.nan])
+    assert flags(seen) == [1, 4, 9]
+    same(evaluate(seen, NET), seen)
+    assert combine(seen) is seen
+
+
+# Stream = batch
+
+LEVELS = st.sampled_from([None, 0.0, 0.0, 7.0, 7.0, 7.0, 200.0, 600.0, -1.0])
+STEPS = st.sampled_from([0, 10, 600, 900, 901, 1800, 3600, 10800, 10801])
+DTS = st.sampled_from([10, 600, 3600])
+
+
+@st.composite
+def series(draw: st.DrawFn, steps: st.SearchStrategy[int] = STEPS) -> Readings:
+    """Rows of up to three nodes and a stranger, sorted by time: runs of one step, some of one value."""
+    runs = draw(st.lists(st.tuples(LEVELS, st.booleans(), steps, st.integers(1, 20)), min_size=1, max_size=6))
+    seconds = np.cumsum([step for _, _, step, count in runs for _ in range(count)]).tolist()
+    size = len(seconds)
+    still = [level for level, _, _, count in runs for _ in range(count)]
+    cells = st.lists(LEVELS, min_size=size, max_size=size)
+    loose = [free for _, free, _, count in runs for _ in range(count)]
+    rough = draw(cells)
+    pm25 = [other if free else level for level, other, free in zip(still, rough, loose, strict=True)]
+    names = draw(st.lists(st.sampled_from(["n1", "n1", "n1", "n2", "n9"]), min_size=size, max_size=size))
+    dts = draw(st.lists(DTS, min_size=size, max_size=size))
+    return rows(seconds, {"pm25": pm25, "rh": rough}, nodes=names, dt=dts)
+
+
+FORWARD = STEPS.filter(bool)
+
+
+@given(series())
+def test_one_pass_says_what_the_table_says(block: Readings) -> None:
+    assert told(evaluate(block, NET)) == by_hand(block, NET)
+
+
+@given(series(), st.randoms(use_true_random=False))
+def test_the_order_of_rows_in_a_block_does_not_matter(block: Readings, random: object) -> None:
+    places = list(range(len(block)))
+    random.shuffle(places)  # type: ignore[attr-defined]
+    shuffled = block.take(np.array(places))
+    seen = evaluate(shuffled, NET)
+    same(seen, evaluate(block, NET))
+    assert seen.seq.tolist() == shuffled.seq.tolist()
+
+
+@given(series(steps=FORWARD), st.lists(st.integers(0, 60), max_size=6))
+def test_any_split_into_blocks_gives_the_flags_of_one_pass(block: Readings, cuts: list[int]) -> None:
+    same(stream(split(block, cuts))[0], evaluate(block, NET))
+
+
+@given(series(), st.integers(0, 60))
+def test_a_pass_from_the_window_on_gives_the_final_flags(block: Readings, cut: int) -> None:
+    since = int(block.time[min(cut, len(block) - 1)])
+    inside = block.take(np.flatnonzero(block.time >= since - WINDOW * SECOND))
+    seen, whole = evaluate(inside, NET), evaluate(block, NET)
+    same(seen.take(seen.time >= since), whole.take(whole.time >= since))
+
+
+@given(series(), st.integers(0, 60), st.lists(st.integers(0, 60), max_size=4))
+def test_a_rebuilt_state_goes_on_as_the_old_one(block: Readings, cut: int, cuts: list[int]) -> None:
+    """A gateway that starts again reads the last WINDOW and each node's newest time."""
+    past, rest = split(block, [cut])
+    if not len(past) or not len(rest):
+        return
+    _, state = stream(split(past, cuts))
+    newest = {name: int(state.newest[slot]) for name, slot in state.slots.items()}
+    tail = past.take(past.time >= past.time.max() - WINDOW * SECOND)
+    again = rebuild(tail, NET, newest)
+    same(check(rest, again, NET)[0], check(rest, state, NET)[0])
+
+
+@settings(max_examples=200)
+@given(series(), st.data())
+def test_late_and_doubled_rows_end_with_the_flags_of_one_pass(block: Readings, data: st.DataObject) -> None:
+    """Rows come in any order, in blocks; late ones are caught up after some of the blocks."""
+    places = data.draw(st.permutations(range(len(block))))
+    cuts = data.draw(st.lists(st.integers(0, 60), max_size=6))
+    stored, state = Readings.empty(), CheckState.empty()
+    owed: list[int] = []
+    for part in split(block.take(np.array(places, np.int64)), cuts):
+        seen, state = check(part, state, NET)
+        stored = concat([stored, seen])
+        owed += seen.time[late(seen)].tolist()
+        if owed and data.draw(st.booleans()):
+            stored, state = catch_up(stored, state, owed)
+            owed = []
+    if owed:
+        stored, state = catch_up(stored, state, owed)
+    same(stored, evaluate(block, NET))
+
+
+def test_a_late_row_between_equal_ones_ends_their_run_for_the_rows_to_come() -> None:
+    seconds = list(range(0, 4 * 3600, 600))
+    values = [7.0] * len(seconds)
+    values[12] = 8.0
+    block = rows(seconds, {"pm25": values})
+    past, hit, rest = block.take(np.r_[0:12, 13:17]), block.take(np.array([12])), block.take(np.r_[17:24])
+    stored, state = stream([past, hit])
+    assert stored.columns["pm25"].tests[-1] == Test.LATE
+    wrong, _ = check(rest, state, NET)
+    stored, state = catch_up(stored, state, hit.time.tolist())
+    right, _ = check(rest, state, NET)
+    assert (flags(wrong)[-1], flags(right)[-1]) == (Flag.SUSPECT, Flag.GOOD)
+    same(concat([stored, right]), evaluate(block, NET))
+
+
+def test_a_run_goes_on_across_blocks() -> None:
+    seconds = list(range(0, 4 * 3600, 600))
+    block = rows(seconds, {"pm25": [7.0] * len(seconds)})
+    assert flags(stream(split(block, list(range(24))))[0]) == flags(evaluate(block, NET))
+    assert flags(evaluate(block, NET))[-1] == Flag.SUSPECT
+
+
+def late(readings: Readings) -> np.ndarray:
+    """Which rows a catch-up pass owes an answer."""
+    return np.logical_or.reduce([column.tests & Test.LATE for column in readings.columns.values()])
+
+
+def catch_up(stored: Readings, state: CheckState, owed: list[int]) -> tuple[Readings, CheckState]:
+    """As the gateway does it: history around the late rows in, revisions out, the state adopted."""
+    reach = WINDOW * SECOND
+    history = stored.take(
+        np.flatnonzero((stored.time >= min(owed) - reach) & (stored.time <= max(owed) + reach))
+    )
+    revisions, after = revise(history, min(owed), NET)
+    revised = np.isin(stored.seq, revisions.seq)  # in these tests a sequence names a row
+    return concat([stored.take(~revised), revisions]), state.adopt(after)
+
+
+def split(block: Readings, cuts: list[int]) -> list[Readings]:
+    edges = sorted({0, len(block), *(min(cut, len(block)) for cut in cuts)})
+    if len(edges) < 2:
+        return [block, block.take(np.zeros(0, np.int64))]
+    parts = [block.take(np.arange(a, b)) for a, b in pairwise(edges)]
+    return parts if len(cuts) != 1 or len(parts) == 2 else [*parts, block.take(np.zeros(0, np.int64))]
+
+
+def stream(blocks: list[Readings]) -> tuple[Readings, CheckState]:
+    state, seen = CheckState.empty(), []
+    for part in blocks:
+        flagged, state = check(part, state, NET)
+        seen.append(flagged)
+    return concat(seen), state
+
+
+@pytest.mark.parametrize("count", [6000])
+def test_it_is_fast_enough_for_a_country(count: int) -> None:
+    """6,000 rows of 1,000 nodes with four quantities: below 2 µs a row even on a busy machine."""
+    names = [f"n{place % 1000}" for place in range(count)]
+    net = network(*dict.fromkeys(names))
+    rng = np.random.default_rng(1)
+    cells = {name: rng.normal(40, 1, count).round().tolist() for name in ("pm25", "pm10", "rh", "temp")}
+    block = rows([place // 1000 * 10 for place in range(count)], cells, nodes=names)
+    block = block.take(block.order())
+    state = CheckState.empty()
+    check(block, state, net)
+    spent = []
+    for _ in range(5):
+        start = perf_counter()
+        check(block, state, net)
+        spent.append(perf_counter() - start)
+    assert min(spent) / count < 2e-6
