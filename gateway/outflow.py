@@ -1,0 +1,258 @@
+"""What flows out of the journal into InfluxDB: accepted, rejected line by line, or kept until it answers."""
+
+import json
+import random
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Protocol
+
+import structlog
+
+from edge.network import Network
+from edge.readings import SECOND
+from gateway.clock import Clock
+from gateway.influx import REASON, Bucket, Kept, Refused, Settings
+from gateway.journal import Block, Journal, JournalError
+from gateway.line import OF_KIND, Lines
+
+NAME = "influx"
+KINDS = tuple(OF_KIND)
+LINES = 5000
+POLL_S = 0.5
+
+_log = structlog.get_logger(__name__)
+
+
+class Meter(Protocol):
+    """Where counters and gauges go."""
+
+    def count(self, name: str, amount: int = 1) -> None: ...
+
+    def gauge(self, name: str, value: float) -> None: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Backoff:
+    """Exponential, capped, with full jitter (Brooker 2015); [s]."""
+
+    first: float = 0.5
+    cap: float = 60.0
+
+    def wait(self, failures: int) -> float:
+        """How long to wait after that many failures in a row."""
+        return random.uniform(0.0, min(self.cap, self.first * 2.0 ** min(failures, 30)))
+
+
+@dataclass(slots=True)
+class Load:
+    """What one step writes: the points to delete first, and lines with the block that each is of."""
+
+    gone: list[tuple[str, int]] = field(default_factory=list)
+    lines: list[str] = field(default_factory=list)
+    owners: list[int] = field(default_factory=list)
+    rejects: list[tuple[int, str, str]] = field(default_factory=list)
+    last: int = 0
+    blocks: int = 0
+
+    def take(self, block: Block, lines: list[str], gone: list[tuple[str, int]]) -> None:
+        """Add a block's content."""
+        self.gone += gone
+        self.lines += lines
+        self.owners += [block.id] * len(lines)
+        self.last, self.blocks = block.id, self.blocks + 1
+
+
+class Stopping(Exception):
+    """The cursor is being stopped; what is written so far is written again after the next start."""
+
+
+class InfluxCursor:
+    """The thread that writes journal blocks to InfluxDB, in order, and moves the cursor `influx` behind them.
+
+    `network` gives the network files in force; `alarm` gets a clear word when InfluxDB can't be written to or
+    the word changes, and an empty one when it can again. Nothing raises out of the thread; it never gives up.
+    """
+
+    def __init__(
+        self,
+        journal: Journal,
+        settings: Settings,
+        network: Callable[[], Network],
+        clock: Clock,
+        meter: Meter,
+        alarm: Callable[[str], None] = lambda word: None,
+        backoff: Backoff = Backoff(),
+    ) -> None:
+        self.journal = journal
+        self.settings = settings
+        self.network = network
+        self.clock = clock
+        self.meter = meter
+        self.alarm = alarm
+        self.backoff = backoff
+        self.word = ""
+        self._failures = 0
+        self._stop = threading.Event()
+        self._wake = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="influx", daemon=True)
+
+    def start(self) -> None:
+        """Begin where the cursor stands."""
+        self._thread.start()
+
+    def wake(self) -> None:
+        """Say that the journal has grown; without it the thread looks every half second."""
+        self._wake.set()
+
+    def stop(self, within_s: float = 5.0) -> bool:
+        """End the thread after its request; whether it ended in time (it dies with the process if not)."""
+        self._stop.set()
+        self._wake.set()
+        self._thread.join(within_s)
+        return not self._thread.is_alive()
+
+    def _run(self) -> None:
+        bucket = Bucket(self.settings)
+        try:
+            while not self._stop.is_set():
+                self._round(bucket)
+        finally:
+            bucket.close()
+            self.journal.close()
+
+    def _round(self, bucket: Bucket) -> None:
+        self._wake.clear()
+        try:
+            busy = self._step(bucket)
+        except Stopping:
+            return
+        except Kept as kept:
+            self._retry(kept.word, kept.after)
+        except JournalError as error:
+            self._retry(f"the journal can't be written: {error}")
+        # The thread must outlive whatever nobody thought of: it is logged, counted and tried again.
+        except Exception as error:
+            _log.exception("influx cursor failed")
+            self._retry(f"writing to InfluxDB fails: {type(error).__name__}: {error}")
+        else:
+            self._recovered(busy)
+
+    def _retry(self, word: str, after: float = 0.0) -> None:
+        self._failures += 1
+        self.meter.count("influx_retries")
+        self._tell(word)
+        self._stop.wait(max(self.backoff.wait(self._failures), after))
+
+    def _recovered(self, busy: bool) -> None:
+        if busy:
+            self._failures = 0
+            self._tell("")
+        elif not self._stop.is_set():
+            self._wake.wait(POLL_S)
+
+    def _tell(self, word: str) -> None:
+        if word != self.word:
+            _log.warning("influx", word=word) if word else _log.info("influx answers again")
+            self.word = word
+            self.alarm(word)
+
+    def _step(self, bucket: Bucket) -> bool:
+        """Write the next blocks and move the cursor; False where none waits."""
+        load = self._load(self.journal.cursor(NAME))
+        if not load.blocks:
+            return False
+        for node, time in load.gone:
+            self._erase(bucket, load, node, time)
+        for low in range(0, len(load.lines), LINES):
+            self._write(bucket, load, low, min(low + LINES, len(load.lines)))
+        at = self.clock.now() or 0
+        self.journal.move(NAME, load.last, [(at, *reject) for reject in load.rejects])
+        self._counted(load)
+        return True
+
+    def _counted(self, load: Load) -> None:
+        self.meter.count("influx_lines", len(load.lines) - len(load.rejects))
+        self.meter.count("influx_rejected", len(load.rejects))
+        self.meter.count("influx_erased", len(load.gone))
+        self.meter.count("influx_blocks", load.blocks)
+
+    def _load(self, after: int) -> Load:
+        """The next blocks up to about `LINES` lines; one that deletes begins a load of its own."""
+        load = Load(last=after)
+        while len(load.lines) < LINES and (block := self._next(load.last)):
+            if not load.blocks:
+                self._lag(block)
+            if _erases(block) and load.blocks:
+                break
+            self._take(block, load)
+        if not load.blocks:
+            self._lag(None)
+        return load
+
+    def _next(self, after: int) -> Block | None:
+        return next(iter(self.journal.blocks(after, KINDS, 1)), None)
+
+    def _lag(self, oldest: Block | None) -> None:
+        now = self.clock.now()
+        seconds = (now - oldest.at) / SECOND if oldest and now else 0.0
+        self.meter.gauge("influx_lag_seconds", max(0.0, seconds))
+        self.meter.gauge("influx_lag_blocks", self.journal.newest() - oldest.id + 1 if oldest else 0)
+
+    def _take(self, block: Block, load: Load) -> None:
+        gone: list[tuple[str, int]] = []
+        made = Lines([])
+        try:
+            gone = _gone(block)
+            made = self._lines(block)
+        # A block that can't be read, whatever the cause, is named and passed: those behind it mustn't wait.
+        except Exception as error:
+            _log.exception("unreadable block", block=block.id, kind=block.kind)
+            load.rejects.append((block.id, f"block {block.id} ({block.kind})", str(error)[:REASON]))
+        for why, rows in made.left_out.items():
+            self.meter.count(f"influx_left_out_{why}", rows)
+        load.take(block, made.lines, gone)
+
+    def _lines(self, block: Block) -> Lines:
+        if block.body is None:
+            return Lines([], {"released": 1})
+        return OF_KIND[block.kind](block.body, self.network())
+
+    def _erase(self, bucket: Bucket, load: Load, node: str, time: int) -> None:
+        self._go_on()
+        try:
+            bucket.erase(node, time)
+        except Refused as refused:
+            load.rejects.append((load.last, f"delete {node} {time}", refused.reason))
+
+    def _write(self, bucket: Bucket, load: Load, low: int, high: int) -> None:
+        """Write lines `low`..`high` - 1; of what InfluxDB refuses, halve until the bad lines stand alone.
+
+        Halves may be written that are in already: writing twice is writing once.
+        """
+        self._go_on()
+        try:
+            bucket.write(load.lines[low:high])
+        except Refused as refused:
+            if high - low == 1 or refused.dropped >= high - low:
+                bad = range(low, high)
+                load.rejects += [(load.owners[at], load.lines[at], refused.reason) for at in bad]
+            else:
+                middle = (low + high) // 2
+                self._write(bucket, load, low, middle)
+                self._write(bucket, load, middle, high)
+
+    def _go_on(self) -> None:
+        if self._stop.is_set():
+            raise Stopping
+
+
+def _erases(block: Block) -> bool:
+    return block.kind == "revision" and bool(block.header)
+
+
+def _gone(block: Block) -> list[tuple[str, int]]:
+    """The points that a revision says to delete: (node, timestamp [ns])."""
+    if not _erases(block):
+        return []
+    return [(str(node), int(time)) for node, time in json.loads(block.header).get("gone", ())]
