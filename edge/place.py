@@ -17,10 +17,11 @@ KEPT_BOOTS = 64
 
 class Boots:
     """When each boot began, as far as its batches have told: the offset `t0` - `up` [s UTC] of its lowest
-    sequence that has a `t0`. Observing twice is observing once."""
+    sequence that has a `t0`. Observing twice is observing once. `told` counts what was news."""
 
     def __init__(self) -> None:
         self._known: dict[tuple[str, int], dict[int, tuple[int, int]]] = {}
+        self.told = 0
 
     def observe(self, readings: Readings) -> set[Boot]:
         """Learn from batches that bring their own time; the boots whose offset is new or has changed."""
@@ -63,6 +64,7 @@ class Boots:
         if told is not None and told[0] <= seq:
             return False
         boots[boot] = seq, offset
+        self.told += told is None or told[1] != offset
         if len(boots) > KEPT_BOOTS:
             del boots[min(boots)]
         return told is None or told[1] != offset

@@ -289,7 +289,7 @@ def test_a_late_row_between_equal_ones_ends_their_run_for_the_rows_to_come() -> 
     seconds = list(range(0, 4 * 3600, 600))
     values = [7.0] * len(seconds)
     values[12] = 8.0
-    block = rows(seconds, {"pm25": values})
+    block = rows(seconds, {"pm25": values}, dt=600)
     past, hit, rest = block.take(np.r_[0:12, 13:17]), block.take(np.array([12])), block.take(np.r_[17:24])
     stored, state = stream([past, hit])
     assert stored.columns["pm25"].tests[-1] == Test.LATE
