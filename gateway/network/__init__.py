@@ -24,7 +24,7 @@ __all__ = ["FaultyNetwork", "Mistake", "check", "entries_of_the_past", "load", "
 class FaultyNetwork(Problem):
     """The network files can't be used; `mistakes` says why, one line each."""
 
-    def __init__(self, path: Path, mistakes: Sequence[Mistake]) -> None:
+    def __init__(self, path: Path | str, mistakes: Sequence[Mistake]) -> None:
         count = f"{len(mistakes)} mistake{'s' if len(mistakes) > 1 else ''}"
         super().__init__(f"{count}\n" + "\n".join(f"  {m}" for m in mistakes), str(path))
         self.mistakes = tuple(mistakes)

@@ -304,6 +304,7 @@ LEAVES = st.one_of(
         ["hana", "3-2", "Asia/Seoul", "Asia", "KR", "KR-", "../x", "indoor", "purifier", "P1", "mon"]
     ),
 )
+SHAPES = (WHOLE, SITE_KEYS, ROOM, NODE_KEYS, PLACED, FITTED, ACTUATOR)
 KEYS = st.one_of(
     st.sampled_from(
         [
