@@ -2,7 +2,8 @@
 
 import hashlib
 import json
-from dataclasses import asdict, dataclass, fields
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass
 from functools import cached_property
 from typing import Any
 
@@ -69,11 +70,9 @@ class Model:
         """The model that `encode` wrote; raises ModelError for anything else."""
         try:
             entry = json.loads(text)
-            heads = tuple(Head(**{**row, "coef": tuple(map(float, row["coef"]))}) for row in entry["heads"])
-            rest = {f.name: _thawed(entry[f.name]) for f in fields(cls) if f.name != "heads"}
-            model = cls(heads=heads, **rest)
+            model = cls(**{name: read(entry[name]) for name, read in _FIELDS.items()})
             model._verify()
-        except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
+        except (ValueError, TypeError, LookupError, OverflowError, RecursionError) as error:
             raise ModelError(f"not a model: {error!r}", advice="make one with `gongi train`") from error
         return model
 
@@ -116,8 +115,24 @@ class Model:
         json.dumps(asdict(self), allow_nan=False)
 
 
-def _thawed(entry: Any) -> Any:
-    return tuple(entry) if isinstance(entry, list) else entry
+def _head(entry: Any) -> Head:
+    lower, upper, intercept = (float(entry[name]) for name in ("lower", "upper", "intercept"))
+    return Head(int(entry["horizon_s"]), lower, upper, _floats(entry["coef"]), intercept)
+
+
+def _floats(entry: Any) -> tuple[float, ...]:
+    return tuple(float(value) for value in entry)
+
+
+_FIELDS: Mapping[str, Callable[[Any], Any]] = {
+    "heads": lambda entry: tuple(_head(head) for head in entry),
+    "quantity": str,
+    "features": lambda entry: tuple(str(name) for name in entry),
+    "mean": _floats,
+    "scale": _floats,
+    "base": float,
+    "span": lambda entry: (int(entry[0]), int(entry[1])),
+}
 
 
 PERSISTENCE = Model(heads=(Head(600, -0.25, 0.30), Head(1800, -0.40, 0.60), Head(3600, -0.50, 0.90)))
