@@ -12,6 +12,8 @@ from edge.readings import SECOND, UNTIMED, Array, Flag, Readings
 
 _AHEAD = 10 * MINUTE
 _STALE = 3
+_RING = DEPTH - 1  # DEPTH is a power of two: a minute's place in the ring is its lowest bits
+_LAGS = np.arange(DEPTH)
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,7 +123,7 @@ class Forecaster:
 
     def _add(self, slot: Array, time: Array, value: Array, step: Array) -> None:
         minute = time // MINUTE
-        cell = slot * DEPTH + minute % DEPTH
+        cell = slot * DEPTH + (minute & _RING)
         held, total, count = self._minute.reshape(-1), self._total.reshape(-1), self._count.reshape(-1)
         before = held[cell]
         np.maximum.at(held, cell, minute)
@@ -144,8 +146,9 @@ class Forecaster:
 
     def _windows(self, slots: Array, layout: _Layout) -> Windows:
         minute = self._newest[slots] // MINUTE
-        total, count = self._past(slots, minute)
-        outdoor_total, outdoor_count = self._past(self._outdoors(layout)[layout.site[slots]], minute)
+        past = minute[:, None] - _LAGS
+        total, count = self._past(slots, past)
+        outdoor_total, outdoor_count = self._past(self._outdoors(layout)[layout.site[slots]], past)
         day = np.zeros(slots.size, np.int64)
         zones = np.array([layout.network.sites[site].tz for site in layout.sites])[layout.site[slots]]
         for place in np.unique(zones, return_index=True)[1]:
@@ -155,12 +158,12 @@ class Forecaster:
         cleaning = np.array([self._cleaning.get(room, np.nan) for room in layout.rooms])[layout.room[slots]]
         return Windows(total, count, outdoor_total, outdoor_count, day, cleaning)
 
-    def _past(self, slots: Array, minute: Array) -> tuple[Array, Array]:
-        wanted = minute[:, None] - np.arange(DEPTH)
-        cell = slots[:, None] * DEPTH + wanted % DEPTH
-        held = (self._minute.reshape(-1)[cell] == wanted) & (slots >= 0)[:, None]
-        total, count = self._total.reshape(-1)[cell], self._count.reshape(-1)[cell]
-        return np.where(held, total, 0.0), np.where(held, count, 0.0)
+    def _past(self, slots: Array, past: Array) -> tuple[Array, Array]:
+        # Rooms without an outdoor node have slot -1: any cell serves them, none of it counts.
+        cell = (past & _RING) + slots[:, None] * DEPTH
+        held = self._minute.take(cell, mode="clip") == past
+        held &= (slots >= 0)[:, None]
+        return self._total.take(cell, mode="clip") * held, self._count.take(cell, mode="clip") * held
 
     def _outdoors(self, layout: _Layout) -> Array:
         outdoor = np.flatnonzero((layout.site >= 0) & ~layout.indoor)
