@@ -3,6 +3,7 @@
 import json
 import random
 import threading
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Protocol
@@ -46,21 +47,29 @@ class Backoff:
 
 @dataclass(slots=True)
 class Load:
-    """What one step writes: the points to delete first, and lines with the block that each is of."""
+    """What one step writes: the points to delete first, lines with the block that each is of, and what is
+    to be kept of it, (block, line, reason), and counted once it is done."""
 
     gone: list[tuple[str, int]] = field(default_factory=list)
     lines: list[str] = field(default_factory=list)
     owners: list[int] = field(default_factory=list)
     rejects: list[tuple[int, str, str]] = field(default_factory=list)
+    counts: Counter[str] = field(default_factory=Counter)
     last: int = 0
     blocks: int = 0
 
-    def take(self, block: Block, lines: list[str], gone: list[tuple[str, int]]) -> None:
+    def take(self, block: Block, made: Lines, gone: list[tuple[str, int]]) -> None:
         """Add a block's content."""
         self.gone += gone
-        self.lines += lines
-        self.owners += [block.id] * len(lines)
+        self.lines += made.lines
+        self.owners += [block.id] * len(made.lines)
+        self.counts.update({f"influx_left_out_{why}": rows for why, rows in made.left_out.items()})
         self.last, self.blocks = block.id, self.blocks + 1
+
+    def refuse(self, low: int, high: int, reason: str) -> None:
+        """Keep lines `low`..`high` - 1 as rejected."""
+        self.rejects += [(self.owners[at], self.lines[at], reason) for at in range(low, high)]
+        self.counts["influx_rejected"] += high - low
 
 
 class Stopping(Exception):
@@ -98,7 +107,8 @@ class InfluxCursor:
         self._thread = threading.Thread(target=self._run, name="influx", daemon=True)
 
     def start(self) -> None:
-        """Begin where the cursor stands."""
+        """Begin where the cursor stands; from now on the journal holds every block until it is written."""
+        self.journal.move(NAME, self.journal.cursor(NAME))
         self._thread.start()
 
     def wake(self) -> None:
@@ -172,10 +182,10 @@ class InfluxCursor:
         return True
 
     def _counted(self, load: Load) -> None:
-        self.meter.count("influx_lines", len(load.lines) - len(load.rejects))
-        self.meter.count("influx_rejected", len(load.rejects))
-        self.meter.count("influx_erased", len(load.gone))
+        self.meter.count("influx_lines", len(load.lines) - load.counts["influx_rejected"])
         self.meter.count("influx_blocks", load.blocks)
+        for name, amount in load.counts.items():
+            self.meter.count(name, amount)
 
     def _load(self, after: int) -> Load:
         """The next blocks up to about `LINES` lines; one that deletes begins a load of its own."""
@@ -209,9 +219,8 @@ class InfluxCursor:
         except Exception as error:
             _log.exception("unreadable block", block=block.id, kind=block.kind)
             load.rejects.append((block.id, f"block {block.id} ({block.kind})", str(error)[:REASON]))
-        for why, rows in made.left_out.items():
-            self.meter.count(f"influx_left_out_{why}", rows)
-        load.take(block, made.lines, gone)
+            load.counts["influx_unreadable_blocks"] += 1
+        load.take(block, made, gone)
 
     def _lines(self, block: Block) -> Lines:
         if block.body is None:
@@ -222,8 +231,10 @@ class InfluxCursor:
         self._go_on()
         try:
             bucket.erase(node, time)
+            load.counts["influx_erased"] += 1
         except Refused as refused:
             load.rejects.append((load.last, f"delete {node} {time}", refused.reason))
+            load.counts["influx_not_erased"] += 1
 
     def _write(self, bucket: Bucket, load: Load, low: int, high: int) -> None:
         """Write lines `low`..`high` - 1; of what InfluxDB refuses, halve until the bad lines stand alone.
@@ -235,8 +246,7 @@ class InfluxCursor:
             bucket.write(load.lines[low:high])
         except Refused as refused:
             if high - low == 1 or refused.dropped >= high - low:
-                bad = range(low, high)
-                load.rejects += [(load.owners[at], load.lines[at], refused.reason) for at in bad]
+                load.refuse(low, high, refused.reason)
             else:
                 middle = (low + high) // 2
                 self._write(bucket, load, low, middle)

@@ -162,7 +162,9 @@ def test_where_every_line_is_bad_no_line_is_asked_for_alone(outflow: Outflow) ->
     outflow.write(f"air,node=z pm25_flag=1.5 {int(rows.time[0])}")
     outflow.commit(draft(rows), draft(samples(1, first=50_000)))
     outflow.flow()
-    assert len(outflow.journal.rejects(2000)) == 1020
+    rejects = outflow.journal.rejects(2000)
+    assert len(rejects) == 1020
+    assert sum(reason.endswith("dropped=1") for _, _, _, reason in rejects) < 5
     assert outflow.count("rh") == 6
 
 
@@ -209,6 +211,15 @@ def test_gone_points_are_deleted_and_nothing_beside_them(outflow: Outflow) -> No
     assert outflow.counts.counters["influx_erased"] == 3
 
 
+def test_a_deleted_point_may_be_written_again(outflow: Outflow) -> None:
+    rows = samples(10)
+    again = rows.take(np.array([0]))
+    gone = [[NODES[0], int(rows.time[0] + rows.seq[0])]]
+    outflow.commit(draft(rows), draft(again, "revision", json.dumps({"gone": gone}).encode()))
+    outflow.flow()
+    assert outflow.count("pm25") == 60
+
+
 def test_deletion_waits_for_what_stands_before_it(outflow: Outflow) -> None:
     rows = samples(10)
     gone = [[NODES[0], int(rows.time[0] + rows.seq[0])]]
@@ -243,11 +254,24 @@ def test_a_block_that_cannot_be_read_is_named_and_passed(outflow: Outflow) -> No
     outflow.flow()
     ((_, block, line, _),) = outflow.journal.rejects()
     assert (block, line) == (2, "block 2 (readings)")
+    assert outflow.counts.counters["influx_unreadable_blocks"] == 1
+    assert outflow.counts.counters["influx_lines"] == 12
     assert outflow.count("pm25") == 12
 
 
 def packed(entry: object) -> bytes:
     return json.dumps([entry]).encode()
+
+
+def test_what_is_left_out_is_counted_once_whatever_the_retries(outflow: Outflow) -> None:
+    outflow.network = network(since=int(samples(1).time[3]))
+    outflow.commit(draft(samples(1)))
+    cursor = outflow.start(url="http://127.0.0.1:9")
+    wait_until(lambda: outflow.counts.counters["influx_retries"] >= 3)
+    assert cursor.stop()
+    outflow.flow()
+    assert outflow.counts.counters["influx_left_out_unplaced"] == 3
+    assert outflow.count("pm25") == 3
 
 
 def test_forecasts_and_states_arrive_too(outflow: Outflow) -> None:
