@@ -7,37 +7,22 @@ import subprocess
 import sys
 import sysconfig
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
 import structlog
 
-from edge.problem import Problem
 from gateway.world import guard
-from gateway.world.world import SECOND, World, wired
+from gateway.world.configuration import Brokers, DeviceError, configuration, everything
+from gateway.world.virtual import VirtualDevices
+from gateway.world.world import World
 
 log = structlog.get_logger(__name__)
 FIRMWARE = Path(__file__).parents[2] / "firmware" / "sim" / "main.py"
 HEAP = "128k"
 """The heap of an ESP32."""
-SPOOL, FLASH = 1 << 20, 1_310_720
-"""Bytes of a node's spool and of its flash."""
 STOP_S = 5.0
-
-
-class DeviceError(Problem):
-    """A device can't be started."""
-
-
-@dataclass(frozen=True, slots=True)
-class Brokers:
-    """Where devices publish, in the order in which they try: (host, port); user and password if it asks."""
-
-    addresses: tuple[tuple[str, int], ...]
-    user: str | None = None
-    password: str | None = None
 
 
 def micropython() -> str | None:
@@ -47,55 +32,12 @@ def micropython() -> str | None:
     return shutil.which("micropython", path=sysconfig.get_path("scripts")) or shutil.which("micropython")
 
 
-def configuration(
-    world: World, device: str, brokers: Brokers, wiring: int, flash: Path | None
-) -> dict[str, Any]:
-    """The CONFIG.json of a node or an actuator of the world's network, as of the world's start."""
-    own = _node(world, device) if device in world.network.nodes else _actuator(world, device)
-    return own | {
-        "id": device,
-        "root": world.network.root,
-        "brokers": [list(address) for address in brokers.addresses],
-        "user": brokers.user,
-        "password": brokers.password,
-        "spool_bytes": SPOOL,
-        "sim": {
-            "wiring": ["127.0.0.1", wiring],
-            "speed": max(round(world.speed), 1),
-            "flash": str(flash) if flash else None,
-            "flash_bytes": FLASH,
-        },
-    }
-
-
-def _node(world: World, name: str) -> dict[str, Any]:
-    node = world.network.nodes[name]
-    place = world.network.placed(name, int(world.begun * SECOND))
-    if place is None:
-        raise DeviceError(
-            f"node {name} stands nowhere at the world's start", advice="start later, or place it"
-        )
-    sensors = wired(world.network, name, world.begun)
-    return {
-        "kind": "node",
-        "site": place.site,
-        "sensors": [{"type": part.type, "serial": part.serial, "bus": part.bus} for part in sensors],
-        "sample_s": node.sample_s,
-        "batch_s": node.batch_s,
-    }
-
-
-def _actuator(world: World, name: str) -> dict[str, Any]:
-    actuator = world.network.actuators[name]
-    room = world.network.nodes_in(actuator.site, actuator.room, int(world.begun * SECOND))
-    return {
-        "kind": "actuator",
-        "site": actuator.site,
-        "levels": len(actuator.levels),
-        "safe_level": actuator.safe_occupied,
-        "room_nodes": [[actuator.site, node.id] for node in room],
-        "batch_s": max((node.batch_s for node in room), default=60),
-    }
+def devices(world: World, folder: Path, brokers: Brokers) -> "Devices | VirtualDevices":
+    """All devices of a world: the firmware where there is MicroPython, else Python's, which one line says."""
+    if micropython() and FIRMWARE.exists():
+        return Devices(world, folder, brokers)
+    log.warning("No MicroPython here: the nodes are virtual ones in Python", advice="apt install micropython")
+    return VirtualDevices(world, brokers)
 
 
 class Devices:
@@ -109,7 +51,7 @@ class Devices:
         self, world: World, folder: Path, brokers: Brokers, names: Sequence[str] | None = None
     ) -> None:
         self.world, self.folder, self.brokers = world, folder.resolve(), brokers
-        self.names = tuple(names if names is not None else _all(world))
+        self.names = tuple(names if names is not None else everything(world))
         self._processes: dict[str, subprocess.Popen[bytes]] = {}
         self._guard: subprocess.Popen[bytes] | None = None
 
@@ -211,8 +153,3 @@ class Devices:
         if self._guard.stdin:
             self._guard.stdin.write(f"{line}\n".encode())
             self._guard.stdin.flush()
-
-
-def _all(world: World) -> list[str]:
-    nodes = [name for name in world.network.nodes if world.network.placed(name, int(world.begun * SECOND))]
-    return nodes + [name for name, one in world.network.actuators.items() if one.dialect == "gongi"]

@@ -1,0 +1,274 @@
+"""A node and an actuator in Python that speak the wire as the firmware does; see `gateway.world.virtual`."""
+
+import contextlib
+import json
+import random
+import time
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+from paho.mqtt.client import Client, MQTTMessage
+from paho.mqtt.enums import CallbackAPIVersion
+
+from gateway.world.configuration import Brokers
+from gateway.world.sensing import Sense
+from gateway.world.world import World
+
+RETRY = 1.0
+INFO, STATE = 600, 60
+FLYING = 20
+"""Batches published and not yet acknowledged."""
+HELD = 4320
+"""Batches that a spool holds: 72 h at one a minute."""
+TTL = 300
+MASSES = ("pm1_cf1", "pm25_cf1", "pm10_cf1", "pm1", "pm25", "pm10")
+PARTICLES = (*MASSES, "n03", "n05", "n10", "n25", "n50", "n100")
+GASES = ("co2", "temp", "rh")
+Row = dict[str, float | None]
+
+
+@dataclass(slots=True)
+class Flash:
+    """What outlives a device's power: its log with the newest batches, the next sequence, the send cursor."""
+
+    log: str = field(default_factory=lambda: f"{random.getrandbits(32):08x}")
+    batches: deque[dict[str, Any]] = field(default_factory=lambda: deque(maxlen=HELD))
+    next: int = 1
+    cursor: int = 1
+    boot: int = 0
+
+    def append(self, batch: dict[str, Any]) -> None:
+        """Give a batch its place in the log."""
+        self.batches.append({"log": self.log, "seq": self.next, "boot": self.boot, **batch})
+        self.next += 1
+
+    def read(self, sequence: int) -> dict[str, Any] | None:
+        """The batch of that sequence, or None when it is no longer held."""
+        place = sequence - self.first
+        return self.batches[place] if 0 <= place < len(self.batches) else None
+
+    @property
+    def first(self) -> int:
+        """The oldest sequence held."""
+        return self.next - len(self.batches)
+
+
+class Device:
+    """What node and actuator have in common: connection, will, status, info, time."""
+
+    def __init__(self, world: World, config: dict[str, Any], brokers: Brokers, flash: Flash) -> None:
+        self.world, self.config, self.flash, self.brokers = world, config, flash, brokers
+        self.base = f"{config['root']}/{config['site']}/{config['id']}"
+        self.offset: int | None = None
+        self.booted = world.now()
+        self.told = -INFO
+        self.tries = 0
+        self.retry = 0.0
+        flash.boot += 1
+        self.routes: dict[str, Callable[[Any], None]] = {f"{config['root']}/time": self._time}
+        self.client = Client(CallbackAPIVersion.VERSION2, client_id=f"gongi-{config['id']}")
+        if brokers.user:
+            self.client.username_pw_set(brokers.user, brokers.password)
+        self.client.will_set(f"{self.base}/status", "offline", 1, True)
+        self.client.on_connect = lambda *_: self._joined()
+        self.client.on_disconnect = lambda *_: self._parted()
+        self.client.on_message = lambda _, __, message: self._heard(message)
+
+    @property
+    def up(self) -> int:
+        """Whole simulated seconds since it was switched on."""
+        return int(self.world.now() - self.booted)
+
+    def live(self) -> None:
+        """Do what is due; called some times a second."""
+        if self.client.is_connected() and self.up - self.told >= INFO:
+            self.told = self.up
+            self.publish("info", self.facts(), True)
+
+    def facts(self) -> dict[str, Any]:
+        """The content of `info`."""
+        own = {"kind": self.config["kind"], "chip": "python", "boot": self.flash.boot, "cause": "power"}
+        return {"app": "virtual", "mpy": None, **own, "up": self.up, "dropped": 0}
+
+    def publish(self, leaf: str, content: dict[str, Any], retain: bool = False) -> int:
+        """Publish JSON at QoS 1; returns the packet's id."""
+        payload = json.dumps(content, separators=(",", ":"))
+        return self.client.publish(f"{self.base}/{leaf}", payload, 1, retain).mid
+
+    def connect(self) -> None:
+        """Try the next broker, at most once a second."""
+        if self.client.socket() is not None or time.monotonic() < self.retry:
+            return
+        self.retry = time.monotonic() + RETRY * random.uniform(0.5, 1.5)
+        host, port = self.brokers.addresses[self.tries % len(self.brokers.addresses)]
+        self.tries += 1
+        with contextlib.suppress(OSError):  # nobody there: the next round tries again
+            self.client.connect(host, port, keepalive=30)
+
+    def _joined(self) -> None:
+        self.client.subscribe([(topic, 0) for topic in (*self.routes, f"{self.base}/status")])
+        self.client.publish(f"{self.base}/status", "online", 1, True)
+        self.told = -INFO
+
+    def _parted(self) -> None:
+        """The connection is lost."""
+
+    def _heard(self, message: MQTTMessage) -> None:
+        with contextlib.suppress(
+            ValueError, KeyError, TypeError
+        ):  # as the firmware: what it can't read, it ignores
+            self.routes[message.topic](json.loads(message.payload))
+
+    def _time(self, second: Any) -> None:
+        offset = int(second) - self.up
+        if self.offset is None or abs(offset - self.offset) > 60:
+            self.offset = offset
+
+
+class Node(Device):
+    """Samples, keeps, publishes, and sends again what is asked for."""
+
+    def __init__(self, world: World, config: dict[str, Any], brokers: Brokers, flash: Flash) -> None:
+        super().__init__(world, config, brokers, flash)
+        sensors = config["sensors"]
+        self.senses = [(world.sense(part["serial"], config["id"]), part["bus"]) for part in sensors]
+        self.rows: list[Row] = []
+        self.begun = self.up
+        self.sent, self.flying = flash.cursor, dict[int, int]()
+        self.client.on_publish = lambda _, __, mid, *___: self._arrived(mid)
+        self.routes[f"{self.base}/cmd"] = self._command
+
+    def live(self) -> None:
+        """Sample on the grid, close full batches, send what isn't sent."""
+        dt = self.config["sample_s"]
+        while (due := self.begun + dt * len(self.rows)) <= self.up:
+            self.rows.append(self._row(self.booted + due))
+            if len(self.rows) * dt >= self.config["batch_s"]:
+                self._close(dt)
+        super().live()
+        self._pump()
+
+    def facts(self) -> dict[str, Any]:
+        """The content of `info`, sensors included."""
+        hours = round(self.up / 3600, 1)
+        parts = [(part["type"], part["serial"]) for part in self.config["sensors"]]
+        sensors = [{"type": kind, "serial": serial, "hours": hours, "errors": {}} for kind, serial in parts]
+        flash = self.flash
+        held = {"log": flash.log, "first": flash.first, "next": flash.next, "cursor": flash.cursor}
+        return super().facts() | {"sensors": sensors, **held}
+
+    def _row(self, time: float) -> Row:
+        row: Row = {}
+        for sense, bus in self.senses:
+            row |= _said(sense, bus, time, time - self.booted)
+        return row
+
+    def _close(self, dt: int) -> None:
+        columns = {name: [row[name] for row in self.rows] for name in self.rows[0]}
+        t0 = None if self.offset is None else self.begun + self.offset
+        self.flash.append({"up": self.begun, "t0": t0, "dt": dt, **columns})
+        self.begun += dt * len(self.rows)
+        self.rows = []
+
+    def _pump(self) -> None:
+        self.sent = max(self.sent, self.flash.first)
+        while self.client.is_connected() and len(self.flying) < FLYING and self.sent < self.flash.next:
+            batch = self.flash.read(self.sent)
+            if batch:
+                self.flying[self.publish("obs", batch)] = self.sent
+            self.sent += 1
+
+    def _arrived(self, mid: int) -> None:
+        self.flying.pop(mid, None)
+        self.flash.cursor = min(self.flying.values(), default=self.sent)
+
+    def _parted(self) -> None:
+        self.flying.clear()
+        self.sent = self.flash.cursor
+
+    def _command(self, command: Any) -> None:
+        answer: dict[str, Any] = {"op": command["op"], "id": command.get("id")}
+        self.publish("reply", answer | _OPERATIONS.get(command["op"], Node._unknown)(self, command))
+
+    def _resend(self, command: Any) -> dict[str, Any]:
+        if command["log"] != self.flash.log:
+            return {"error": "log", "log": self.flash.log}
+        first, last = int(command["from"]), int(command["to"])
+        held = range(max(first, self.flash.first), min(last, self.flash.next - 1) + 1)
+        for sequence in held:
+            self.publish("obs", self.flash.read(sequence) or {})
+        gone = [[first, min(last, self.flash.first - 1)]] if first < self.flash.first else []
+        return {"log": self.flash.log, "from": first, "to": last, "sent": len(held), "gone": gone}
+
+    def _ok(self, command: Any) -> dict[str, Any]:
+        return {"ok": True}
+
+    def _unknown(self, command: Any) -> dict[str, Any]:
+        return {"error": "unknown op"}
+
+
+_OPERATIONS: dict[str, Callable[[Node, Any], dict[str, Any]]] = {"resend": Node._resend, "identify": Node._ok}
+
+
+class Actuator(Device):
+    """Obeys a command until it expires, then stands at its safe level."""
+
+    def __init__(self, world: World, config: dict[str, Any], brokers: Brokers, flash: Flash) -> None:
+        super().__init__(world, config, brokers, flash)
+        self.level, self.cause, self.name = -1, "safe", None
+        self.last: tuple[int, int] | None = None
+        self.ends = 0
+        self.said = -STATE
+        self.routes[f"{self.base}/set"] = self._set
+        self._turn(config["safe_level"], "safe", None)
+
+    def live(self) -> None:
+        """Fall back when the command has expired; say the state once a minute."""
+        if self.name is not None and self.up >= self.ends:
+            self._say(cause="expired")
+            self.last = None
+            self._turn(self.config["safe_level"], "safe", None)
+        super().live()
+        if self.client.is_connected() and self.up - self.said >= STATE:
+            self._say()
+
+    def _set(self, command: Any) -> None:
+        term, counter = str(command["id"]).split("-")
+        number, ttl = (int(term), int(counter)), int(command.get("ttl") or TTL)
+        left = ttl if self.offset is None else int(command["issued"]) + ttl - self.offset - self.up
+        if self.last is not None and number <= self.last:
+            if number == self.last:
+                self._say()
+            return
+        if left > 0 and 0 <= int(command["level"]) < self.config["levels"]:
+            self.last, self.ends = number, self.up + min(left, ttl)
+            self._turn(int(command["level"]), "command", command["id"])
+
+    def _turn(self, level: int, cause: str, name: Any) -> None:
+        self.level, self.cause, self.name = level, cause, name
+        machine = self.world.machines[self.config["id"]]
+        self.world.wiring.call(lambda: machine.turn(level))
+        self._say()
+
+    def _say(self, cause: str = "") -> None:
+        self.said = self.up
+        if not self.client.is_connected():
+            return
+        hours = round(self.world.machines[self.config["id"]].filter_hours, 1)
+        at = None if self.offset is None else self.up + self.offset
+        said = {"level": self.level, "cause": cause or self.cause, "id": self.name}
+        self.publish("state", {**said, "filter_h": hours, "at": at}, True)
+
+
+KINDS: dict[str, type[Device]] = {"node": Node, "actuator": Actuator}
+
+
+def _said(sense: Sense, bus: str, time: float, awake: float) -> Row:
+    """A sensor's columns; the same nulls as the firmware's when it is silent."""
+    if bus.startswith("uart"):
+        words = sense.words(time, awake)
+        return dict(zip(PARTICLES, words or [None] * len(PARTICLES), strict=True))
+    gas = sense.gas(time)
+    return dict(zip(GASES, [round(value, 2) for value in gas] if gas else [None] * 3, strict=True))
