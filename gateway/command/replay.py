@@ -28,6 +28,7 @@ from gateway.publish import broker_of
 from gateway.replay import Cut, Outcome, Player, cut, outcome
 from gateway.table import Table
 
+MADE = "a site per site or station, a node per device; complete it by hand where more is known."
 QUIET_S = 3.0
 ASK_EVERY_S = 0.5
 
@@ -125,7 +126,9 @@ def replay(
     """
     rows = tables.read(table, tz)
     if target is not None:
-        target.write_text(toml(document(rows, tz, batch)) + "\n", "utf-8")
+        target.write_text(
+            f"# Made from {table.name}: {MADE}\n" + toml(document(rows, tz, batch)) + "\n", "utf-8"
+        )
         _written(target, as_json)
         return
     made = load(network) if network else from_table(rows, tz, batch)
