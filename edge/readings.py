@@ -139,6 +139,7 @@ class Readings:
             return np.zeros(0, np.int64)
         new = np.ones(len(self), bool)
         new[1:] = (np.diff(self.node) != 0) | (np.diff(self.seq) != 0) | (self.log[1:] != self.log[:-1])
+        new[1:] |= np.diff(self.row) <= 0  # the same batch twice, one behind the other
         return np.flatnonzero(new)
 
     def timed(self) -> Array:

@@ -48,8 +48,9 @@ class Archive:
         table = pa.Table.from_batches([to_batch(rows.take(order))])
         table = table.append_column("block", pa.array(revision[order]))
         table = table.append_column("site", pa.array(sites[order], pa.string()).dictionary_encode())
-        stamp = np.datetime_as_string(np.datetime64(hour, "h"), unit="h") if hour >= 0 else "untimed"
-        name = f"{stamp[:4]}/{stamp}.{int(revision.max(initial=0))}.parquet"
+        stamp = str(np.datetime_as_string(np.datetime64(hour if hour >= 0 else -hour - 1, "h"), unit="h"))
+        folder = stamp[:7] if hour >= 0 else "untimed"
+        name = f"{folder}/{stamp}.{int(revision.max(initial=0))}.parquet"
         return name, self._durable(name, table)
 
     def _durable(self, name: str, table: pa.Table) -> str:
@@ -66,7 +67,7 @@ class Archive:
 
     def sweep(self) -> int:
         """Remove files that the manifest doesn't name (a crash left them, or a rewrite replaced them)."""
-        known = set(self._journal.files(0, 1 << 40))
+        known = set(self._journal.files(-(1 << 40), 1 << 40))
         stray = [p for p in self._folder.rglob("*.*") if str(p.relative_to(self._folder)) not in known and p.is_file()]
         for path in stray:
             path.unlink()

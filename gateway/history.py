@@ -30,9 +30,12 @@ class History:
         kept = newest([(_of(rows, nodes, revision)) for rows, revision in parts])[0]
         return by_name(kept.take((kept.time >= start) & (kept.time < end)))
 
-    def blocks(self, numbers: Iterable[int]) -> tuple[Readings, Array]:
-        """The rows of those blocks with their revisions, each sample in its newest one."""
-        return newest([(rows, np.full(len(rows), one)) for one in numbers for rows in [self._unpack(one)]])
+    def blocks(self, numbers: Iterable[int], revisions: Iterable[int] = ()) -> tuple[Readings, Array]:
+        """The rows of those blocks, each as the newest of `revisions` has it, and their revisions."""
+        parts = [(rows, np.full(len(rows), one)) for one in numbers for rows in [self._unpack(one)]]
+        names = {node for rows, _ in parts for node in rows.nodes}
+        later = [(rows, np.full(len(rows), one)) for one in revisions for rows in [self._unpack(one)]]
+        return newest([*parts, *(_of(rows, names, number) for rows, number in later)])
 
     def _body(self, block: int) -> Readings:
         body = self._journal.body(block)

@@ -2,6 +2,7 @@
 
 import sqlite3
 import threading
+from collections import Counter
 from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -17,9 +18,10 @@ QUARANTINE = 200_000
 _SCHEMA = """
 CREATE TABLE block (id INTEGER PRIMARY KEY AUTOINCREMENT, kind TEXT NOT NULL, at INTEGER NOT NULL,
     first INTEGER, last INTEGER, header BLOB NOT NULL, body BLOB);
-CREATE INDEX block_time ON block (last, first) WHERE body IS NOT NULL AND first IS NOT NULL;
+CREATE INDEX block_time ON block (last, first) WHERE first IS NOT NULL;
 CREATE TABLE pending (hour INTEGER NOT NULL, block INTEGER NOT NULL, PRIMARY KEY (hour, block)) WITHOUT ROWID;
 CREATE INDEX pending_block ON pending (block);
+CREATE TABLE late (node TEXT PRIMARY KEY, first INTEGER NOT NULL, last INTEGER NOT NULL) WITHOUT ROWID;
 CREATE TABLE cursor (name TEXT PRIMARY KEY, block INTEGER NOT NULL);
 CREATE TABLE snapshot (name TEXT PRIMARY KEY, block INTEGER NOT NULL, body BLOB NOT NULL);
 CREATE TABLE file (hour INTEGER PRIMARY KEY, name TEXT NOT NULL, rows INTEGER NOT NULL, sha256 TEXT NOT NULL);
@@ -80,7 +82,19 @@ class Journal:
 
     def __init__(self, path: Path) -> None:
         self.path = path
+        self.dropped: Counter[str] = Counter()
         self._local = threading.local()
+
+    @staticmethod
+    def lock(path: Path) -> sqlite3.Connection | None:
+        """Hold `path` for this process until the connection is closed or the process ends; None: taken."""
+        db = sqlite3.connect(path, timeout=0, isolation_level=None, check_same_thread=False)
+        try:
+            db.execute("BEGIN EXCLUSIVE")
+        except sqlite3.OperationalError:
+            db.close()
+            return None
+        return db
 
     @property
     def _db(self) -> sqlite3.Connection:
@@ -133,13 +147,39 @@ class Journal:
         drafts: Sequence[Draft],
         letters: Sequence[Letter] = (),
         waiting: Sequence[Waiting] = (),
+        late: Sequence[tuple[str, int, int]] = (),
+        settled: Sequence[str] = (),
+        retimed: Sequence[int] = (),
     ) -> list[int]:
-        """Append blocks, dead letters and quarantined messages in one transaction; the blocks' ids."""
+        """Append blocks, dead letters and quarantined messages in one transaction; the blocks' ids.
+
+        `late`: nodes with the first and last time [ns] of rows that a catch-up pass must evaluate; `settled`:
+        nodes whose pass these blocks are; `retimed`: blocks whose untimed rows these blocks hold from now on.
+        """
         with self.transaction() as db:
             ids = [_append(db, at, draft) for draft in drafts]
-            _keep(db, "letter", LETTERS, [(at, one.topic, one.payload[:LETTER_BYTES], one.reason) for one in letters])
-            _keep(db, "quarantine", QUARANTINE, [(at, one.node, one.topic, one.payload) for one in waiting])
+            words = [(at, one.topic, one.payload[:LETTER_BYTES], one.reason) for one in letters]
+            self._keep(db, "letter", LETTERS, words)
+            self._keep(db, "quarantine", QUARANTINE, [(at, one.node, one.topic, one.payload) for one in waiting])
+            db.executemany("DELETE FROM late WHERE node = ?", [(node,) for node in settled])
+            db.executemany(_LATE, late)
+            db.executemany("DELETE FROM pending WHERE hour < 0 AND block = ?", [(block,) for block in retimed])
         return ids
+
+    def _keep(self, db: sqlite3.Connection, table: str, most: int, rows: Sequence[tuple[object, ...]]) -> None:
+        if not rows:
+            return
+        db.executemany(f"INSERT INTO {table} ({_COLUMNS[table]}) VALUES (?,?,?,?)", rows)
+        done = db.execute(f"DELETE FROM {table} WHERE id <= (SELECT max(id) FROM {table}) - ?", (most,))
+        self.dropped[table] += done.rowcount
+
+    def untimed(self) -> list[int]:
+        """Ids of the blocks that hold rows which had no time when they came."""
+        return [block for (block,) in self._db.execute("SELECT DISTINCT block FROM pending WHERE hour < 0")]
+
+    def late(self) -> dict[str, tuple[int, int]]:
+        """Nodes that wait for a catch-up pass, with the first and last time [ns] of their late rows."""
+        return {node: (first, last) for node, first, last in self._db.execute("SELECT * FROM late")}
 
     def keep(self, digest: str, kind: str, body: bytes) -> None:
         """Keep what a block names by its hash (a model, a policy, network files)."""
@@ -174,10 +214,22 @@ class Journal:
         row = self._db.execute("SELECT body FROM block WHERE id = ?", (block,)).fetchone()
         return row[0] if row else None
 
-    def headers(self, blocks: Collection[int]) -> list[tuple[int, bytes]]:
-        """Ids and headers of those blocks."""
-        rows = (self._db.execute("SELECT id, header FROM block WHERE id = ?", (one,)).fetchone() for one in blocks)
-        return [row for row in rows if row]
+    def header(self, block: int) -> bytes:
+        """A block's header."""
+        header: bytes = self._db.execute("SELECT header FROM block WHERE id = ?", (block,)).fetchone()[0]
+        return header
+
+    def heads(self, kind: str, most: int) -> list[int]:
+        """Ids of the newest blocks of a kind (`most` -1: of all), newest first."""
+        rows = self._db.execute("SELECT id FROM block WHERE kind = ? ORDER BY id DESC LIMIT ?", (kind, most))
+        return [number for (number,) in rows]
+
+    def covering(self, start: int, end: int) -> list[int]:
+        """Ids of readings blocks, released or not, with sample times in [start, end] ns, newest first."""
+        rows = self._db.execute(
+            "SELECT id FROM block WHERE last >= ? AND first <= ? AND kind = 'readings' ORDER BY id DESC", (start, end)
+        )
+        return [number for (number,) in rows]
 
     @contextmanager
     def reading(self) -> Iterator[None]:
@@ -195,12 +247,13 @@ class Journal:
         rows = self._db.execute("SELECT name FROM file WHERE hour >= ? AND hour < ? ORDER BY hour", (first, end))
         return [name for (name,) in rows]
 
-    def ripe(self, before: int, most: int = 100) -> dict[int, list[int]]:
-        """Hours before hour `before` that the archive lacks rows of, with the blocks that hold these."""
+    def ripe(self, before: int, untimed_before: int, most: int = 100) -> dict[int, list[int]]:
+        """Hours that the archive lacks rows of, with the blocks that hold these: those before hour `before`, and
+        the keys of untimed rows above `untimed_before` (below zero)."""
         rows = self._db.execute(
-            "SELECT hour, block FROM pending WHERE hour IN "
-            "(SELECT DISTINCT hour FROM pending WHERE hour < ? ORDER BY hour LIMIT ?) ORDER BY hour, block",
-            (before, most),
+            "SELECT hour, block FROM pending WHERE hour IN (SELECT DISTINCT hour FROM pending WHERE "
+            "hour BETWEEN 0 AND ? OR (hour < 0 AND hour > ?) ORDER BY hour LIMIT ?) ORDER BY hour, block",
+            (before - 1, untimed_before, most),
         )
         table: dict[int, list[int]] = {}
         for hour, block in rows:
@@ -289,13 +342,9 @@ def _append(db: sqlite3.Connection, at: int, draft: Draft) -> int:
     return number
 
 
+_LATE = """INSERT INTO late VALUES (?, ?, ?) ON CONFLICT (node) DO UPDATE
+    SET first = min(first, excluded.first), last = max(last, excluded.last)"""
 _COLUMNS = {"letter": "at, topic, payload, reason", "quarantine": "at, node, topic, payload"}
-
-
-def _keep(db: sqlite3.Connection, table: str, most: int, rows: Sequence[tuple[object, ...]]) -> None:
-    if rows:
-        db.executemany(f"INSERT INTO {table} ({_COLUMNS[table]}) VALUES (?,?,?,?)", rows)
-        db.execute(f"DELETE FROM {table} WHERE id <= (SELECT max(id) FROM {table}) - ?", (most,))
 
 
 def _roll_back(db: sqlite3.Connection) -> None:

@@ -9,16 +9,16 @@ import numpy as np
 
 from edge.identity import Intervals
 from edge.place import Boots
-from edge.readings import Readings
+from edge.readings import UNTIMED, Readings
 from gateway.journal import Block, Journal
 
 SNAPSHOT = "ledger"
-KINDS = ("readings", "info", "lost")
+KINDS = ("readings", "info", "lost", "clock")
 
 
 class Header(msgspec.Struct, frozen=True):
     """The batches of a readings block, as packed little-endian arrays; `node` indexes `nodes`; `timed` says
-    which batch came with a time of its own, `offset` is its t0 - up [s]."""
+    which batch came with a time of its own, `offset` is its t0 - up [s], `last` [ns] its newest sample's time."""
 
     nodes: list[str]
     node: bytes
@@ -28,13 +28,14 @@ class Header(msgspec.Struct, frozen=True):
     boot: bytes
     offset: bytes
     timed: bytes
+    last: bytes
 
     def array(self, name: str) -> np.ndarray[Any, np.dtype[Any]]:
         """One of the packed arrays."""
         return np.frombuffer(getattr(self, name), _TYPES[name])
 
 
-_TYPES = {"node": "<i4", "log": "<u4", "seq": "<i8", "hash": "<u8", "boot": "<i8", "offset": "<i8", "timed": "u1"}
+_TYPES = {"node": "<i4", "log": "<u4", "seq": "<i8", "hash": "<u8", "boot": "<i8", "offset": "<i8", "timed": "u1", "last": "<i8"}
 
 
 @dataclass
@@ -59,6 +60,7 @@ class Ledger:
         self.logs: dict[tuple[str, int], Log] = {}
         self.current: dict[str, int] = {}
         self.boots = Boots()
+        self.newest: dict[str, int] = {}
         self.block = 0
 
     def log(self, node: str, log: int) -> Log:
@@ -68,9 +70,19 @@ class Ledger:
     def store(self, header: Header) -> None:
         """Take in a committed block's batches."""
         names = header.nodes
-        arrays = (header.array(name).tolist() for name in ("node", "log", "seq"))
-        for node, log, seq in zip(*arrays, strict=True):
-            self.log(names[node], log).stored.add(seq, seq)
+        arrays = (header.array(name).tolist() for name in ("node", "log", "seq", "last"))
+        for node, log, seq, last in zip(*arrays, strict=True):
+            name = names[node]
+            self.log(name, log).stored.add(seq, seq)
+            if last > self.newest.get(name, UNTIMED):
+                self.newest[name] = last
+
+    def clocked(self, header: Header) -> None:
+        """Take in the clock offsets of a committed block's batches, as `boots.observe` does in the river."""
+        timed = header.array("timed").astype(bool)
+        arrays = (header.array(name)[timed].tolist() for name in ("node", "log", "boot", "seq", "offset"))
+        for node, *told in zip(*arrays, strict=True):
+            self.boots.learn(header.nodes[node], *told)
 
     def told(self, node: str, log: int, cursor: int) -> None:
         """Take in what a node's `info` says: its present log and its send cursor."""
@@ -116,14 +128,14 @@ class Ledger:
             _Entry(node, log, list(entry.stored), entry.lost, entry.cursor, entry.ended)
             for (node, log), entry in self.logs.items()
         ]
-        body = msgspec.json.encode(_Snapshot(rows, self.current, self.boots.dump()))
+        body = msgspec.json.encode(_Snapshot(rows, self.current, self.newest, self.boots.dump()))
         journal.snap(SNAPSHOT, block, body)
         self.block = block
 
     def _restore(self, snapshot: "_Snapshot") -> None:
         for row in snapshot.logs:
             self.logs[row.node, row.log] = Log(Intervals(row.stored), row.lost, row.cursor, row.ended)
-        self.current = snapshot.current
+        self.current, self.newest = snapshot.current, snapshot.newest
         self.boots = Boots.load(snapshot.boots)
 
 
@@ -139,6 +151,7 @@ class _Entry(msgspec.Struct):
 class _Snapshot(msgspec.Struct):
     logs: list[_Entry]
     current: dict[str, int]
+    newest: dict[str, int]
     boots: Any
 
 
@@ -157,13 +170,15 @@ def _row(node: str, log: int, entry: Log) -> dict[str, Any]:
 
 def header(readings: Readings) -> Header:
     """The header of a block of decoded readings."""
-    first = readings.take(readings.batches())
+    starts = readings.batches()
+    first = readings.take(starts)
     timed = first.timed()
     offset = np.where(timed, first.time // 1_000_000_000 - first.up - first.row * first.dt, 0)
     arrays: Mapping[str, Any] = {
         **{name: getattr(first, name) for name in ("node", "log", "seq", "hash", "boot")},
         "offset": offset,
         "timed": timed,
+        "last": readings.time[np.append(starts[1:], len(readings)) - 1] if starts.size else starts,
     }
     packed = {name: np.asarray(array).astype(_TYPES[name]).tobytes() for name, array in arrays.items()}
     return Header(nodes=list(first.nodes), **packed)
@@ -172,6 +187,11 @@ def header(readings: Readings) -> Header:
 def _readings(ledger: Ledger, block: Block) -> None:
     head = msgspec.msgpack.decode(block.header, type=Header)
     ledger.store(head)
+    ledger.clocked(head)
+
+
+def _clock(ledger: Ledger, block: Block) -> None:
+    ledger.clocked(msgspec.msgpack.decode(block.header, type=Header))
 
 
 def _info(ledger: Ledger, block: Block) -> None:
@@ -194,4 +214,4 @@ def _lost(ledger: Ledger, block: Block) -> None:
         ledger.lose(one.node, one.log, [(one.low, one.high)], one.reason)
 
 
-_APPLY = {"readings": _readings, "info": _info, "lost": _lost}
+_APPLY = {"readings": _readings, "info": _info, "lost": _lost, "clock": _clock}

@@ -10,6 +10,8 @@ from edge.problem import Problem
 # One row per command: its name and where it is. `gongi NAME` imports that row alone.
 COMMANDS: dict[str, str] = {
     "check": "gateway.command.check:check",
+    "ledger": "gateway.command.ledger:ledger",
+    "serve": "gateway.command.serve:serve",
     "replay": "gateway.command.replay:replay",
 }
 

@@ -1,0 +1,171 @@
+"""Commands to actuators: sent, acknowledged, repeated, renewed, and raised as an alarm where nobody answers."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, replace
+
+import msgspec
+
+from edge.command import Command, Delivery, Due, command_id, due
+from edge.decision import Decision, Policy
+from edge.network import Actuator
+from edge.pace import Running, reported
+from edge.readings import SECOND
+from edge.report import State
+from gateway.journal import Draft, Journal
+from gateway.live import Acting, Live
+from gateway.metrics import Metrics
+from gateway.present import Alarms
+
+Publish = Callable[[str, bytes], bool]
+"""Sends a payload to a topic at QoS 0; False where there is no connection."""
+
+
+class Actuate:
+    """What each actuator was told last, what it says that it does, and what is due next."""
+
+    def __init__(
+        self,
+        live: Live,
+        journal: Journal,
+        policy: Policy,
+        publish: Publish,
+        alarms: Alarms,
+        metrics: Metrics,
+        term: int,
+    ) -> None:
+        self._live, self._journal, self._policy = live, journal, policy
+        self._publish, self._alarms, self._metrics = publish, alarms, metrics
+        self._term, self._counter = term, 0
+        self._deliveries: dict[str, Delivery] = {}
+        self._running: dict[str, Running] = {}
+        self._said: dict[str, tuple[int | None, str]] = {}
+        self._decided: dict[str, int] = {}
+
+    def running(self, actuator: str) -> Running:
+        """What the actuator last reported."""
+        return self._running.get(actuator, Running())
+
+    def take(self, decisions: Sequence[Decision], drafts: Sequence[Draft], names: bytes, now: int) -> None:
+        """Commit what was decided, with the forecasts it rests on (`drafts`) and the `names` of model, policy
+        and network files, then send the commands that follow."""
+        news = [one for one in decisions if self._said.get(one.actuator) != (one.level, one.key)]
+        commands = [(one, made) for one in decisions if (made := self._command(one, now))]
+        rows = [_decided(one, now) for one in news]
+        body = [Draft("decision", msgspec.json.encode(rows), names)] if rows else []
+        body += [_ordered([(one.actuator, made) for one, made in commands], now)] if commands else []
+        if body or drafts:
+            self._journal.commit(now, [*drafts, *body])
+        for one in news:
+            self._said[one.actuator] = (one.level, one.key)
+        for one, made in commands:
+            self._deliveries[one.actuator] = Delivery(made)
+        for one in decisions:
+            self._decided[one.actuator] = now
+            self._step(one.actuator, now)
+
+    def heard(self, actuator: str, state: State, now: int) -> None:
+        """Take in an actuator's state message."""
+        self._running[actuator] = reported(self.running(actuator), state.level, state.cause, now)
+        delivery = self._deliveries.get(actuator)
+        if delivery is not None:
+            after = delivery.heard(state.id)
+            self._metrics.count("acknowledgements", after.acknowledged and not delivery.acknowledged)
+            self._deliveries[actuator] = after
+            if after.acknowledged:
+                self._alarms.cleared("unacknowledged", actuator)
+        acting = self._live.acting.get(actuator, Acting())
+        heard = replace(acting, level=state.level, cause=state.cause, state_at=now, filter_h=state.filter_h)
+        self._show(actuator, heard)
+
+    def tick(self, now: int) -> None:
+        """Repeat, renew and give up as due."""
+        for actuator in tuple(self._deliveries):
+            self._step(actuator, now)
+
+    # -- one actuator -----------------------------------------------------------------------------------
+
+    def _command(self, decision: Decision, now: int) -> Command | None:
+        """The new command that a decision asks for; None where the last one says the same, or none is wanted."""
+        if decision.level is None:
+            self._deliveries.pop(decision.actuator, None)
+            return None
+        delivery = self._deliveries.get(decision.actuator)
+        if delivery is not None and delivery.command.level == decision.level:
+            return None
+        return self._new(decision.level, decision.reason, now)
+
+    def _new(self, level: int, reason: str, now: int) -> Command:
+        self._counter += 1
+        number = command_id(self._term, self._counter)
+        return Command(number, now // SECOND, self._policy.ttl_s, level, reason)
+
+    def _step(self, name: str, now: int) -> None:
+        delivery, actuator = self._deliveries.get(name), self._live.network.actuators.get(name)
+        if delivery is None or actuator is None:
+            self._deliveries.pop(name, None)
+            return
+        what = due(delivery, now // SECOND, self._policy.repeat_s, self._policy.repeats)
+        _STEPS[what](self, actuator, delivery, now)
+
+    def _nothing(self, actuator: Actuator, delivery: Delivery, now: int) -> None:
+        pass
+
+    def _send(self, actuator: Actuator, delivery: Delivery, now: int) -> None:
+        topic = f"{self._live.network.root}/{actuator.site}/{actuator.id}/set"
+        if self._publish(topic, delivery.command.encode()):
+            self._metrics.count("commands", how="repeat" if delivery.sends else "send")
+            self._deliveries[actuator.id] = delivery.sent(now // SECOND)
+            acting = self._live.acting.get(actuator.id, Acting())
+            command = delivery.command
+            told = replace(acting, told=command.level, reason=command.reason, command=command.id, told_at=now)
+            self._show(actuator.id, told)
+
+    def _refresh(self, actuator: Actuator, delivery: Delivery, now: int) -> None:
+        """Say the same anew; where nobody has decided for long (the room's data is stale), let it expire."""
+        if not delivery.acknowledged:
+            self._unanswered(actuator, delivery)
+        if now - self._decided.get(actuator.id, 0) > self._policy.ttl_s * SECOND:
+            del self._deliveries[actuator.id]
+            return
+        command = self._new(delivery.command.level, delivery.command.reason, now)
+        self._journal.commit(now, [_ordered([(actuator.id, command)], now)])
+        self._send(actuator, Delivery(command, alarmed=delivery.alarmed), now)
+
+    def _alarm(self, actuator: Actuator, delivery: Delivery, now: int) -> None:
+        self._unanswered(actuator, delivery)
+        self._deliveries[actuator.id] = replace(delivery, alarmed=True)
+
+    def _unanswered(self, actuator: Actuator, delivery: Delivery) -> None:
+        if not delivery.alarmed:
+            self._metrics.count("unacknowledged")
+        self._alarms.raised("unacknowledged", actuator.id, actuator.site, command=delivery.command.id)
+
+    def _show(self, actuator: str, acting: Acting) -> None:
+        delivery = self._deliveries.get(actuator)
+        acknowledged = delivery is not None and delivery.acknowledged
+        self._live.acting[actuator] = replace(acting, acknowledged=acknowledged)
+
+
+_STEPS: Mapping[Due, Callable[[Actuate, Actuator, Delivery, int], None]] = {
+    Due.NOTHING: Actuate._nothing,
+    Due.SEND: Actuate._send,
+    Due.REPEAT: Actuate._send,
+    Due.ALARM: Actuate._alarm,
+    Due.REFRESH: Actuate._refresh,
+}
+
+
+def _ordered(commands: Sequence[tuple[str, Command]], now: int) -> Draft:
+    rows = [{"at": now, "actuator": actuator, **asdict(command)} for actuator, command in commands]
+    return Draft("command", msgspec.json.encode(rows))
+
+
+def _decided(decision: Decision, now: int) -> Mapping[str, object]:
+    return {
+        "at": now,
+        "actuator": decision.actuator,
+        "level": decision.level,
+        "key": decision.key,
+        "details": decision.details,
+        "candidates": [asdict(one) for one in decision.candidates],
+    }

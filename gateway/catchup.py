@@ -1,0 +1,107 @@
+"""Late rows: placed where their boot's clock becomes known, and judged as one pass over the sorted data would."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from edge.calibrate import calibrate
+from edge.check import WINDOW, revise
+from edge.place import place
+from edge.readings import SECOND, Readings
+from gateway.history import History
+from gateway.journal import Journal
+from gateway.ledger import Ledger
+from gateway.live import Live
+from gateway.metrics import Metrics
+from gateway.stages import Check, readings_draft
+
+QUIET = 1.0
+"""Seconds without news for a node after which its late rows are judged; a backlog comes in many blocks."""
+LONGEST = 30.0
+"""Seconds that late rows wait at most."""
+
+
+@dataclass(slots=True)
+class _Wait:
+    """When [monotonic s] a node's late rows were first and last added to."""
+
+    since: float
+    changed: float
+    span: tuple[int, int]
+
+    def due(self, now: float) -> bool:
+        """Whether nothing has come for a while, or enough has been waited."""
+        return now - self.changed >= QUIET or now - self.since >= LONGEST
+
+
+class Catchup:
+    """Appends revision blocks; nothing stored is changed in place."""
+
+    def __init__(
+        self, journal: Journal, history: History, ledger: Ledger, live: Live, check: Check, metrics: Metrics
+    ) -> None:
+        self._journal, self._history, self._ledger = journal, history, ledger
+        self._live, self._check, self._metrics = live, check, metrics
+        self._waits: dict[str, _Wait] = {}
+        self._placed: tuple[list[int], int] = ([], -1)
+
+    def tick(self, now: float) -> None:
+        """Place what can be placed, then judge the nodes whose late rows have settled, at `now` [monotonic s]."""
+        self._place()
+        late = self._journal.late()
+        for node, span in late.items():
+            wait = self._waits.setdefault(node, _Wait(now, now, span))
+            if wait.span != span:
+                wait.changed, wait.span = now, span
+        due = [node for node, wait in self._waits.items() if wait.due(now) and node in late]
+        self._judge({node: late[node] for node in due})
+        for node in due:
+            del self._waits[node]
+
+    def settle(self) -> None:
+        """Place and judge everything now."""
+        self._place()
+        self._judge(self._journal.late())
+
+    def _place(self) -> None:
+        blocks, told = self._journal.untimed(), self._ledger.boots.told
+        if not blocks or self._placed == (blocks, told):
+            return
+        self._placed = blocks, told
+        rows, _ = self._history.blocks(blocks, self._journal.heads("revision", -1))
+        rows = place(rows.take(~rows.timed()), self._ledger.boots)
+        news = rows.take(rows.timed())
+        if not len(news):
+            return
+        late = [(node, int(times.min()), int(times.max())) for node, times in _times(news)]
+        # Still untimed rows move along, so that the old blocks are free to go.
+        self._append(rows, late=late, retimed=blocks)
+        self._metrics.count("placed", len(news))
+
+    def _judge(self, late: Mapping[str, tuple[int, int]]) -> None:
+        if not late:
+            return
+        first = min(span[0] for span in late.values())
+        last = max(span[1] for span in late.values())
+        rows = self._history.read(first - WINDOW * SECOND, last + WINDOW * SECOND + 1, set(late))
+        revised, state = revise(rows, first, self._live.network)
+        self._append(calibrate(revised, self._live.network), settled=list(late))
+        self._check.state = self._check.state.adopt(state)
+        self._metrics.count("revised", len(revised))
+
+    def _append(
+        self,
+        rows: Readings,
+        late: Sequence[tuple[str, int, int]] = (),
+        settled: Sequence[str] = (),
+        retimed: Sequence[int] = (),
+    ) -> None:
+        at = self._live.now
+        self._journal.commit(at, readings_draft(rows, at, b"", "revision"), (), (), late, settled, retimed)
+
+
+def _times(rows: Readings) -> Iterable[tuple[str, np.ndarray]]:  # type: ignore[type-arg]  # of ns
+    return ((node, rows.time[rows.node == code]) for code, node in enumerate(rows.nodes) if (rows.node == code).any())
+
+

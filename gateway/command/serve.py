@@ -1,0 +1,100 @@
+"""`gongi serve`: run the gateway."""
+
+import os
+import signal
+from pathlib import Path
+
+import click
+import structlog
+
+from gateway.clock import CLOCKS
+from gateway.console import create_app, serve_console
+from gateway.influx import Settings
+from gateway.receive import Broker
+from gateway.serve import Gateway, Options
+
+log = structlog.get_logger()
+
+
+@click.command(epilog="Example: gongi serve examples/school/network.toml --data data --mqtt 127.0.0.1:1883")
+@click.argument("network", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@click.option("--data", type=click.Path(path_type=Path), default=Path("data"), show_default=True, help="Where to store.")
+@click.option("--mqtt", default="127.0.0.1:1883", show_default=True, metavar="HOST:PORT", help="The broker.")
+@click.option("--mqtt-ca", type=click.Path(exists=True, path_type=Path), help="The broker's CA: connect with TLS.")
+@click.option("--name", default="gateway", show_default=True, help="This gateway's name at the broker.")
+@click.option("--clock", type=click.Choice(list(CLOCKS)), default="system", show_default=True, help="Whose time.")
+@click.option("--console", default="127.0.0.1:8080", show_default=True, metavar="HOST:PORT", help="The page's address.")
+@click.option("--archive-quiet", default=600.0, show_default=True, help="Seconds before a changed hour is archived.")
+@click.option("--json", "as_json", is_flag=True, help="Log lines as JSON objects on standard error.")
+def serve(
+    network: Path,
+    data: Path,
+    mqtt: str,
+    mqtt_ca: Path | None,
+    name: str,
+    clock: str,
+    console: str,
+    archive_quiet: float,
+    as_json: bool,
+) -> None:
+    """Take samples in from the broker, store each exactly once, look ahead, and switch what cleans the air.
+
+    Secrets come from the environment: GONGI_MQTT_USER and GONGI_MQTT_PASSWORD; GONGI_INFLUX_URL,
+    GONGI_INFLUX_TOKEN, GONGI_INFLUX_ORG and GONGI_INFLUX_BUCKET (without a URL nothing goes to InfluxDB).
+    """
+    render_logs(as_json)
+    host, port = address(mqtt)
+    user, password = os.environ.get("GONGI_MQTT_USER"), os.environ.get("GONGI_MQTT_PASSWORD")
+    options = Options(
+        network=network,
+        data=data,
+        broker=Broker(host, port, user, password, mqtt_ca),
+        name=name,
+        influx=Settings.of(os.environ),
+        archive_quiet=archive_quiet,
+    )
+    gateway = Gateway(options, CLOCKS[clock]())
+    gateway.start()
+    page = create_app(gateway.live, gateway.history, gateway.report, gateway.metrics.text)
+    serving = serve_console(page, *address(console))
+    log.info("console", url=serving.url)
+    signal.signal(signal.SIGTERM, _interrupt)
+    try:
+        gateway.join()
+    except KeyboardInterrupt:
+        log.info("stopping")
+    finally:
+        serving.stop()
+        gateway.stop()
+    if gateway.failed:
+        raise SystemExit(1)
+
+
+def _interrupt(*_: object) -> None:
+    raise KeyboardInterrupt
+
+
+def address(text: str) -> tuple[str, int]:
+    """HOST:PORT apart; raises a usage error that says what was found."""
+    host, _, port = text.rpartition(":")
+    if not host or not port.isdigit():
+        raise click.BadParameter(f"{text!r} is not HOST:PORT, such as 127.0.0.1:1883")
+    return host, int(port)
+
+
+def render_logs(as_json: bool) -> None:
+    """Structured logs on standard error: for people, or as one JSON object a line."""
+    last = structlog.processors.JSONRenderer() if as_json else structlog.dev.ConsoleRenderer()
+    structlog.configure(
+        processors=[
+            structlog.processors.add_log_level,
+            structlog.processors.TimeStamper(fmt="iso"),
+            structlog.processors.format_exc_info if as_json else _as_is,
+            last,
+        ],
+        logger_factory=structlog.WriteLoggerFactory(file=click.get_text_stream("stderr")),
+    )
+
+
+def _as_is(_: object, __: str, event: structlog.typing.EventDict) -> structlog.typing.EventDict:
+    return event

@@ -1,0 +1,183 @@
+"""The gateway's MQTT connection: messages in blocks, acknowledged after their commit (the module that knows paho).
+
+Everything happens in the thread that calls `poll`: paho's own threads aren't used, so no message is handled
+while the block before it is being committed, and the socket's buffer is what holds the broker back.
+"""
+
+import random
+import select
+import ssl
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import structlog
+from paho.mqtt.client import Client, ConnectFlags, MQTTErrorCode, MQTTMessage
+from paho.mqtt.enums import CallbackAPIVersion
+from paho.mqtt.reasoncodes import ReasonCode
+
+log = structlog.get_logger()
+
+SLOWEST = 60.0
+"""Seconds between attempts to reach a broker that stays away."""
+
+
+@dataclass(frozen=True, slots=True)
+class Broker:
+    """Where the broker is, who we are there, and by which CA we know it (None: no TLS)."""
+
+    host: str = "127.0.0.1"
+    port: int = 1883
+    user: str | None = None
+    password: str | None = None
+    ca: Path | None = None
+
+
+class Message(NamedTuple):
+    """A message as it came; `connection` numbers the connection whose `mid` it is."""
+
+    topic: str
+    payload: bytes
+    mid: int
+    qos: int
+    connection: int
+
+
+class Receiver:
+    """A persistent session: what arrives is handed out in blocks and acknowledged when the caller says so."""
+
+    def __init__(
+        self, broker: Broker, client_id: str, topics: Sequence[tuple[str, int]], will: str, most: int = 1000
+    ) -> None:
+        self._broker = broker
+        self._topics = list(topics)
+        self._will = will
+        self._most = most
+        self._inbox: list[Message] = []
+        self._retry_at = 0.0
+        self._failures = 0
+        self.connection = 0
+        self.connected = False
+        self.fresh_session = False
+        self._client = self._make(client_id)
+
+    def _make(self, client_id: str) -> Client:
+        client = Client(CallbackAPIVersion.VERSION2, client_id, clean_session=False, manual_ack=True)
+        client.on_connect, client.on_message, client.on_disconnect = self._joined, self._took, self._left
+        client.will_set(self._will, b"offline", qos=1, retain=True)
+        if self._broker.user is not None:
+            client.username_pw_set(self._broker.user, self._broker.password)
+        if self._broker.ca is not None:
+            client.tls_set_context(ssl.create_default_context(cafile=str(self._broker.ca)))
+        return client
+
+    # -- in ---------------------------------------------------------------------------------------------
+
+    def poll(self, timeout: float, linger: float = 0.1) -> list[Message]:
+        """What has arrived, at most `most` messages: waits `timeout` [s] for the first, `linger` for the rest."""
+        if not self._reach():
+            time.sleep(min(timeout, 0.2))
+            return []
+        end = time.monotonic() + timeout
+        while len(self._inbox) < self._most and self._alive():
+            seen = len(self._inbox)
+            self._heed(self._client.loop_read())
+            if len(self._inbox) > seen:
+                end = min(end, time.monotonic() + linger) if not seen else end
+            elif not self._wait(end - time.monotonic()):
+                break
+        messages, self._inbox = self._inbox, []
+        return messages
+
+    def ack(self, messages: Sequence[Message]) -> None:
+        """Acknowledge committed messages; those of an earlier connection the broker sends again by itself."""
+        for message in messages:
+            if message.qos and message.connection == self.connection:
+                self._client.ack(message.mid, message.qos)
+
+    def idle(self) -> None:
+        """Keep the connection alive while no message may be taken in."""
+        if self._alive():
+            self._heed(self._client.loop_misc())
+
+    # -- out --------------------------------------------------------------------------------------------
+
+    def publish(self, topic: str, payload: bytes, qos: int = 0, retain: bool = False) -> bool:
+        """Send one message; False where there is no connection (nothing is queued then)."""
+        if not self.connected:
+            return False
+        return self._client.publish(topic, payload, qos, retain).rc == MQTTErrorCode.MQTT_ERR_SUCCESS
+
+    def close(self) -> None:
+        """Say `offline` and leave; the session stays at the broker."""
+        if self.connected:
+            self.publish(self._will, b"offline", qos=1, retain=True)
+            end = time.monotonic() + 2
+            while self._client.want_write() and time.monotonic() < end:
+                self._client.loop_write()
+            self._client.disconnect()
+
+    # -- the connection ---------------------------------------------------------------------------------
+
+    def _alive(self) -> bool:
+        return self._client.socket() is not None
+
+    def _reach(self) -> bool:
+        if self._alive():
+            self._heed(self._client.loop_misc())
+            return self._alive()
+        now = time.monotonic()
+        if now < self._retry_at:
+            return False
+        self._retry_at = now + random.uniform(0.5, 1.0) * min(SLOWEST, 0.5 * 2 ** min(self._failures, 10))
+        self._failures += 1
+        return self._dial()
+
+    def _dial(self) -> bool:
+        self.connection += 1
+        self._inbox.clear()
+        try:
+            self._client.connect(self._broker.host, self._broker.port, keepalive=30)
+        except OSError as error:
+            log.warning("broker unreachable", host=self._broker.host, port=self._broker.port, error=str(error))
+            return False
+        return True
+
+    def _wait(self, seconds: float) -> bool:
+        sock = self._client.socket()
+        if sock is None or seconds <= 0:
+            return False
+        pending = getattr(sock, "pending", None)
+        if pending is not None and pending():
+            return True
+        writing = [sock] if self._client.want_write() else []
+        ready, writable, _ = select.select([sock], writing, [], seconds)
+        if writable:
+            self._heed(self._client.loop_write())
+        return bool(ready or writable)
+
+    def _heed(self, code: MQTTErrorCode) -> None:
+        if code != MQTTErrorCode.MQTT_ERR_SUCCESS:
+            self.connected = False
+
+    def _joined(self, client: Client, _: Any, flags: ConnectFlags, reason: ReasonCode, __: Any) -> None:
+        if reason.is_failure:
+            log.error("broker refuses us", reason=str(reason), user=self._broker.user)
+            return
+        self.connected, self._failures, self._retry_at = True, 0, 0.0
+        self.fresh_session = self.fresh_session or not flags.session_present
+        client.subscribe(self._topics)
+        client.publish(self._will, b"online", qos=1, retain=True)
+        log.info("connected", host=self._broker.host, port=self._broker.port, session=flags.session_present)
+
+    def _left(self, *_: Any) -> None:
+        self.connected = False
+
+    def _took(self, _: Client, __: Any, message: MQTTMessage) -> None:
+        try:
+            topic = message.topic
+        except UnicodeDecodeError:
+            topic = "(topic is not UTF-8)"
+        self._inbox.append(Message(topic, bytes(message.payload), message.mid, message.qos, self.connection))

@@ -1,0 +1,79 @@
+"""Takes changed network files over while the gateway runs; a faulty change is refused whole and shown."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import structlog
+
+from edge.network import Network
+from edge.problem import Problem
+from gateway.journal import Journal
+from gateway.live import Live
+from gateway.metrics import Metrics
+from gateway.network import entries_of_the_past, load
+from gateway.present import Alarms
+
+log = structlog.get_logger()
+
+
+class Reload:
+    """Watches the network files; `changed(network)` is called with each new version that is in force."""
+
+    def __init__(
+        self,
+        path: Path,
+        live: Live,
+        journal: Journal,
+        alarms: Alarms,
+        metrics: Metrics,
+        changed: Callable[[Network], None],
+    ) -> None:
+        self._path, self._live, self._journal = path, live, journal
+        self._alarms, self._metrics, self._changed = alarms, metrics, changed
+        self._seen = fingerprint(path)
+
+    def tick(self, _: float) -> None:
+        """Look, and take over what has changed."""
+        seen = fingerprint(self._path)
+        if seen == self._seen:
+            return
+        self._seen = seen
+        try:
+            self._take(load(self._path))
+        except (Problem, OSError) as error:
+            self._refuse(str(error))
+
+    def _take(self, network: Network) -> None:
+        past = entries_of_the_past(self._live.network, network, self._live.now)
+        if past:
+            advice = "put entries of the past in force with `gongi reassign`, or date them from now on"
+            self._refuse("the change rewrites the past:\n  " + "\n  ".join(past) + f"\n  {advice}")
+            return
+        self._journal.keep(network.hash, "network", contents(self._path))
+        self._live.network, self._live.refused = network, ""
+        self._alarms.cleared("network-refused", str(self._path))
+        self._metrics.count("reloads", how="taken")
+        log.info("network files taken over", hash=network.hash)
+        self._changed(network)
+
+    def _refuse(self, reason: str) -> None:
+        self._live.refused = reason
+        self._alarms.raised("network-refused", str(self._path), reason=reason)
+        self._metrics.count("reloads", how="refused")
+        log.error("network files refused; the old ones stay in force", reason=reason)
+
+
+def _files(path: Path) -> list[Path]:
+    return sorted(path.parent.rglob("*.toml"))
+
+
+def fingerprint(path: Path) -> tuple[tuple[str, int, int], ...]:
+    """Names, sizes and times of the files; a change shows in it."""
+    stats = [(file, file.stat()) for file in _files(path) if file.exists()]
+    return tuple((str(file), stat.st_size, stat.st_mtime_ns) for file, stat in stats)
+
+
+def contents(path: Path) -> bytes:
+    """The files as they stand, one after the other under their names, to be kept by hash."""
+    parts = [f"# {file.relative_to(path.parent)}\n{file.read_text(encoding='utf-8')}" for file in _files(path)]
+    return "\n".join(parts).encode()
