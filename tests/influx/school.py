@@ -1,7 +1,6 @@
-"""A school of the InfluxDB tests: its network, blocks of its samples, and where counters go."""
+"""A school of the InfluxDB tests: its network and blocks of its samples."""
 
-from collections import Counter
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 
 import numpy as np
 
@@ -56,17 +55,3 @@ def good(raw: np.ndarray) -> Column:
 def draft(readings: Readings, kind: str = "readings", header: bytes = b"") -> Draft:
     """The rows as a block to commit."""
     return Draft(kind, pack(readings), header)
-
-
-@dataclass
-class Counts:
-    """Counters and gauges by name."""
-
-    counters: Counter[str] = field(default_factory=Counter)
-    gauges: dict[str, float] = field(default_factory=dict)
-
-    def count(self, name: str, amount: int = 1) -> None:
-        self.counters[name] += amount
-
-    def gauge(self, name: str, value: float) -> None:
-        self.gauges[name] = value

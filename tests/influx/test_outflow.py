@@ -15,8 +15,9 @@ from gateway.clock import SystemClock
 from gateway.influx import Bucket, Settings
 from gateway.journal import Draft, Journal
 from gateway.line import SPREAD
+from gateway.metrics import Metrics
 from gateway.outflow import NAME, Backoff, InfluxCursor
-from tests.influx.school import NODES, Counts, draft, good, network, samples
+from tests.influx.school import NODES, draft, good, network, samples
 from tests.servers import Influx, wait_until
 
 QUICK = Backoff(first=0.02, cap=0.2)
@@ -28,7 +29,7 @@ class Outflow:
     def __init__(self, folder: Path, influx: Influx) -> None:
         self.influx = influx
         self.journal = Journal(folder / "journal.db")
-        self.counts = Counts()
+        self.metrics = Metrics()
         self.words: list[str] = []
         self.network: Network = network()
         self.cursors: list[InfluxCursor] = []
@@ -44,7 +45,7 @@ class Outflow:
     def start(self, backoff: Backoff = QUICK, **changed: str) -> InfluxCursor:
         settings, say = replace(self.settings, **changed), self.words.append
         cursor = InfluxCursor(
-            self.journal, settings, lambda: self.network, SystemClock(), self.counts, say, backoff
+            self.journal, settings, lambda: self.network, SystemClock(), self.metrics, say, backoff
         )
         self.cursors.append(cursor)
         cursor.start()
@@ -98,10 +99,10 @@ def test_twenty_thousand_points_stand_once_though_influxdb_goes_away(
     drafts = [draft(rows) for rows in blocks(20)]
     outflow.commit(*drafts[:10])
     outflow.start()
-    wait_until(lambda: outflow.counts.counters["influx_blocks"] > 0)
+    wait_until(lambda: outflow.metrics.value("influx_blocks") > 0)
     end(outflow.influx)
     outflow.commit(*drafts[10:])
-    wait_until(lambda: outflow.counts.counters["influx_retries"] >= 2)
+    wait_until(lambda: outflow.metrics.value("influx_retries") >= 2)
     assert any("doesn't answer" in word for word in outflow.words)
     assert outflow.journal.cursor(NAME) < outflow.journal.newest()
     outflow.influx.start()
@@ -114,12 +115,12 @@ def test_twenty_thousand_points_stand_once_though_influxdb_goes_away(
 def test_a_stopped_cursor_goes_on_where_it_stood(outflow: Outflow) -> None:
     outflow.commit(*(draft(rows) for rows in blocks(20)))
     first = outflow.start()
-    wait_until(lambda: outflow.counts.counters["influx_blocks"] > 0)
+    wait_until(lambda: outflow.metrics.value("influx_blocks") > 0)
     assert first.stop()
     outflow.commit(draft(samples(10, first=9000)))
     outflow.flow()
     assert outflow.count("pm25") == 20_460
-    assert outflow.counts.counters["influx_lines"] == 20_460
+    assert outflow.metrics.value("influx_lines") == 20_460
 
 
 def test_what_is_written_again_after_a_crash_before_the_move_stands_once(outflow: Outflow) -> None:
@@ -127,7 +128,7 @@ def test_what_is_written_again_after_a_crash_before_the_move_stands_once(outflow
     outflow.flow()
     outflow.journal.move(NAME, 0)
     outflow.flow()
-    assert outflow.counts.counters["influx_lines"] == 2 * 6120
+    assert outflow.metrics.value("influx_lines") == 2 * 6120
     assert outflow.count("pm25") == 6120
 
 
@@ -145,8 +146,8 @@ def test_bad_lines_are_kept_with_their_reason_and_all_others_are_in(
     assert times == {int(middle.time[row] + middle.seq[row] % SPREAD) for row in bad}
     assert all("co2_flag" in reason and "field type conflict" in reason for _, _, _, reason in rejects)
     assert outflow.count("pm25") == 3060 - len(bad)
-    assert outflow.counts.counters["influx_rejected"] == len(bad)
-    assert outflow.counts.counters["influx_lines"] == 3060 - len(bad)
+    assert outflow.metrics.value("influx_rejected") == len(bad)
+    assert outflow.metrics.value("influx_lines") == 3060 - len(bad)
 
 
 def measured(readings: Readings, rows: tuple[int, ...]) -> Readings:
@@ -208,7 +209,7 @@ def test_gone_points_are_deleted_and_nothing_beside_them(outflow: Outflow) -> No
     assert outflow.count("pm25", "WHERE room = '1-1'") == 117
     held = outflow.influx.query_influxql("SELECT pm25, node FROM air WHERE room = 'gym'")
     assert sorted([row["node"], row["time"]] for row in held) == sorted(gone)
-    assert outflow.counts.counters["influx_erased"] == 3
+    assert outflow.metrics.value("influx_erased") == 3
 
 
 def test_a_deleted_point_may_be_written_again(outflow: Outflow) -> None:
@@ -239,7 +240,7 @@ def test_a_wrong_configuration_keeps_the_blocks_and_says_what_to_check(
 ) -> None:
     outflow.commit(draft(samples(10)))
     cursor = outflow.start(**changed)
-    wait_until(lambda: outflow.counts.counters["influx_retries"] >= 3)
+    wait_until(lambda: outflow.metrics.value("influx_retries") >= 3)
     assert cursor.stop()
     assert says in outflow.words[0]
     assert len(outflow.words) == 1
@@ -254,8 +255,8 @@ def test_a_block_that_cannot_be_read_is_named_and_passed(outflow: Outflow) -> No
     outflow.flow()
     ((_, block, line, _),) = outflow.journal.rejects()
     assert (block, line) == (2, "block 2 (readings)")
-    assert outflow.counts.counters["influx_unreadable_blocks"] == 1
-    assert outflow.counts.counters["influx_lines"] == 12
+    assert outflow.metrics.value("influx_unreadable_blocks") == 1
+    assert outflow.metrics.value("influx_lines") == 12
     assert outflow.count("pm25") == 12
 
 
@@ -267,10 +268,10 @@ def test_what_is_left_out_is_counted_once_whatever_the_retries(outflow: Outflow)
     outflow.network = network(since=int(samples(1).time[3]))
     outflow.commit(draft(samples(1)))
     cursor = outflow.start(url="http://127.0.0.1:9")
-    wait_until(lambda: outflow.counts.counters["influx_retries"] >= 3)
+    wait_until(lambda: outflow.metrics.value("influx_retries") >= 3)
     assert cursor.stop()
     outflow.flow()
-    assert outflow.counts.counters["influx_left_out_unplaced"] == 3
+    assert outflow.metrics.value("influx_left_out_unplaced") == 3
     assert outflow.count("pm25") == 3
 
 
@@ -290,6 +291,15 @@ def test_a_waiting_cursor_stops_at_once_and_lag_is_told(outflow: Outflow) -> Non
     outflow.commit(draft(samples(1)), draft(samples(1)))
     cursor = outflow.start(Backoff(first=600, cap=600), url="http://127.0.0.1:9")
     wait_until(lambda: outflow.words)
-    assert outflow.counts.gauges["influx_lag_blocks"] == 2
-    assert outflow.counts.gauges["influx_lag_seconds"] > 0
+    assert outflow.metrics.value("influx_lag_blocks") == 2
+    assert outflow.metrics.value("influx_lag_seconds") > 0
     assert cursor.stop(1.0)
+
+
+def test_what_was_archived_before_influxdb_came_is_passed_and_counted(outflow: Outflow) -> None:
+    outflow.commit(draft(samples(1)), draft(samples(1, 50)))
+    with outflow.journal.transaction() as db:
+        db.execute("UPDATE block SET body = NULL WHERE id = 1")
+    outflow.flow()
+    assert outflow.metrics.value("influx_left_out_released") == 1
+    assert outflow.count("pm25") == 6
