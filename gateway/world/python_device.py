@@ -3,20 +3,16 @@
 import contextlib
 import json
 import random
-import time
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
-from paho.mqtt.client import Client, MQTTMessage
-from paho.mqtt.enums import CallbackAPIVersion
-
 from gateway.world.configuration import Brokers
+from gateway.world.link import Events, Link
 from gateway.world.sensing import Sense
 from gateway.world.world import World
 
-RETRY = 1.0
 INFO, STATE = 600, 60
 FLYING = 20
 """Batches published and not yet acknowledged."""
@@ -59,22 +55,15 @@ class Device:
     """What node and actuator have in common: connection, will, status, info, time."""
 
     def __init__(self, world: World, config: dict[str, Any], brokers: Brokers, flash: Flash) -> None:
-        self.world, self.config, self.flash, self.brokers = world, config, flash, brokers
+        self.world, self.config, self.flash = world, config, flash
         self.base = f"{config['root']}/{config['site']}/{config['id']}"
         self.offset: int | None = None
         self.booted = world.now()
         self.told = -INFO
-        self.tries = 0
-        self.retry = 0.0
         flash.boot += 1
         self.routes: dict[str, Callable[[Any], None]] = {f"{config['root']}/time": self._time}
-        self.client = Client(CallbackAPIVersion.VERSION2, client_id=f"gongi-{config['id']}")
-        if brokers.user:
-            self.client.username_pw_set(brokers.user, brokers.password)
-        self.client.will_set(f"{self.base}/status", "offline", 1, True)
-        self.client.on_connect = lambda *_: self._joined()
-        self.client.on_disconnect = lambda *_: self._parted()
-        self.client.on_message = lambda _, __, message: self._heard(message)
+        events = Events(self._joined, self._parted, self._heard, self._arrived)
+        self.link = Link(config["id"], brokers, (f"{self.base}/status", "offline"), events)
 
     @property
     def up(self) -> int:
@@ -83,7 +72,7 @@ class Device:
 
     def live(self) -> None:
         """Do what is due; called some times a second."""
-        if self.client.is_connected() and self.up - self.told >= INFO:
+        if self.link.connected and self.up - self.told >= INFO:
             self.told = self.up
             self.publish("info", self.facts(), True)
 
@@ -95,31 +84,25 @@ class Device:
     def publish(self, leaf: str, content: dict[str, Any], retain: bool = False) -> int:
         """Publish JSON at QoS 1; returns the packet's id."""
         payload = json.dumps(content, separators=(",", ":"))
-        return self.client.publish(f"{self.base}/{leaf}", payload, 1, retain).mid
-
-    def connect(self) -> None:
-        """Try the next broker, at most once a second."""
-        if self.client.socket() is not None or time.monotonic() < self.retry:
-            return
-        self.retry = time.monotonic() + RETRY * random.uniform(0.5, 1.5)
-        host, port = self.brokers.addresses[self.tries % len(self.brokers.addresses)]
-        self.tries += 1
-        with contextlib.suppress(OSError):  # nobody there: the next round tries again
-            self.client.connect(host, port, keepalive=30)
+        return self.link.publish(f"{self.base}/{leaf}", payload, retain)
 
     def _joined(self) -> None:
-        self.client.subscribe([(topic, 0) for topic in (*self.routes, f"{self.base}/status")])
-        self.client.publish(f"{self.base}/status", "online", 1, True)
+        self.link.subscribe((*self.routes, f"{self.base}/status"))
+        self.link.publish(f"{self.base}/status", "online", True)
         self.told = -INFO
 
     def _parted(self) -> None:
         """The connection is lost."""
 
-    def _heard(self, message: MQTTMessage) -> None:
-        with contextlib.suppress(
-            ValueError, KeyError, TypeError
-        ):  # as the firmware: what it can't read, it ignores
-            self.routes[message.topic](json.loads(message.payload))
+    def _arrived(self, mid: int) -> None:
+        """The broker has acknowledged a packet."""
+
+    def _heard(self, topic: str, payload: bytes) -> None:
+        if payload == b"offline":  # the will of an earlier connection that was noticed late
+            self.link.publish(f"{self.base}/status", "online", True)
+            return
+        with contextlib.suppress(ValueError, KeyError, TypeError):  # what it can't read it ignores
+            self.routes[topic](json.loads(payload))
 
     def _time(self, second: Any) -> None:
         offset = int(second) - self.up
@@ -137,7 +120,6 @@ class Node(Device):
         self.rows: list[Row] = []
         self.begun = self.up
         self.sent, self.flying = flash.cursor, dict[int, int]()
-        self.client.on_publish = lambda _, __, mid, *___: self._arrived(mid)
         self.routes[f"{self.base}/cmd"] = self._command
 
     def live(self) -> None:
@@ -174,7 +156,7 @@ class Node(Device):
 
     def _pump(self) -> None:
         self.sent = max(self.sent, self.flash.first)
-        while self.client.is_connected() and len(self.flying) < FLYING and self.sent < self.flash.next:
+        while self.link.connected and len(self.flying) < FLYING and self.sent < self.flash.next:
             batch = self.flash.read(self.sent)
             if batch:
                 self.flying[self.publish("obs", batch)] = self.sent
@@ -231,7 +213,7 @@ class Actuator(Device):
             self.last = None
             self._turn(self.config["safe_level"], "safe", None)
         super().live()
-        if self.client.is_connected() and self.up - self.said >= STATE:
+        if self.link.connected and self.up - self.said >= STATE:
             self._say()
 
     def _set(self, command: Any) -> None:
@@ -254,7 +236,7 @@ class Actuator(Device):
 
     def _say(self, cause: str = "") -> None:
         self.said = self.up
-        if not self.client.is_connected():
+        if not self.link.connected:
             return
         hours = round(self.world.machines[self.config["id"]].filter_hours, 1)
         at = None if self.offset is None else self.up + self.offset

@@ -5,16 +5,13 @@ asked for numbers, not bytes; the spool is memory; an actuator whose command has
 safe level. What the firmware promises is not tested by them.
 """
 
-import contextlib
 import selectors
 import threading
 import time
 from collections import deque
 from collections.abc import Callable, Sequence
 from types import TracebackType
-from typing import Any, Self
-
-from paho.mqtt.client import Client
+from typing import Self
 
 from gateway.world.configuration import Brokers, configuration, everything
 from gateway.world.python_device import KINDS, Actuator, Device, Flash
@@ -90,11 +87,8 @@ class VirtualDevices:
         while self._jobs:
             self._jobs.popleft()()
         for device in self._on.values():
-            device.connect()
+            device.link.turn()
             device.live()
-            device.client.loop_misc()
-            if device.client.want_write():
-                device.client.loop_write()
         until = time.monotonic() + TURN
         while (left := until - time.monotonic()) > 0:
             for key, _ in self._selector.select(left):
@@ -105,22 +99,12 @@ class VirtualDevices:
             config = configuration(self.world, name, self.brokers, 0, None)
             flash = self._flashes.setdefault(name, Flash())
             device = self._on[name] = KINDS[config["kind"]](self.world, config, self.brokers, flash)
-            device.client.on_socket_open = lambda client, _, sock: self._watch(client, sock)
-            device.client.on_socket_close = lambda _, __, sock: self._unwatch(sock)
-
-    def _watch(self, client: Client, sock: Any) -> None:
-        self._selector.register(sock, selectors.EVENT_READ, client.loop_read)
-
-    def _unwatch(self, sock: Any) -> None:
-        with contextlib.suppress(KeyError, ValueError):  # closed before it was watched
-            self._selector.unregister(sock)
+            device.link.watch(self._selector)
 
     def _cut(self, name: str) -> None:
         device = self._on.pop(name, None)
-        sock = device.client.socket() if device else None
-        if device and sock is not None:
-            self._unwatch(sock)
-            sock.close()
+        if device:
+            device.link.cut(self._selector)
         if isinstance(device, Actuator):
             self.world.wiring.call(lambda: self.world.machines[name].turn(0))
 
