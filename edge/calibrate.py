@@ -149,15 +149,20 @@ def _numbers(setup: Setup, quantity: str) -> tuple[float, ...]:
 
 
 def _applied(column: Column, recipe: Recipe, humidity: Column | None, name: str) -> Column:
-    raw = column.raw
-    value = raw if recipe.identity else raw * recipe.gain + recipe.offset
-    extra: float | Array = 0.0
+    value, extra = (column.raw, None) if recipe.identity else _corrected(column.raw, recipe, humidity)
+    if name.startswith(("pm", "n")):
+        value = np.maximum(value, 0.0)
+    u = np.maximum(np.abs(value) * recipe.share, recipe.floor)
+    return replace(column, value=value, u=u if extra is None else np.hypot(u, extra))
+
+
+@np.errstate(over="ignore", invalid="ignore")  # an absurd raw value has no corrected one: NaN
+def _corrected(raw: Array, recipe: Recipe, humidity: Column | None) -> tuple[Array, Array | None]:
+    value = raw * recipe.gain + recipe.offset
+    extra = None
     if np.any(recipe.rh):
         rh = np.full(raw.size, np.nan) if humidity is None else humidity.raw
         unknown = np.isnan(rh)
         value = value + recipe.rh * np.where(unknown, USUAL_RH, rh)
         extra = np.where(unknown, SPREAD_RH, 0.0) * recipe.rh
-    if name.startswith(("pm", "n")):
-        value = np.maximum(value, 0.0)
-    u = np.maximum(np.abs(value) * recipe.share, recipe.floor)
-    return replace(column, value=value, u=np.hypot(u, extra) if np.any(extra) else u)
+    return np.where(np.isfinite(value), value, np.nan), extra

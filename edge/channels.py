@@ -24,5 +24,5 @@ def combine(readings: Readings) -> Readings:
 
 
 def _mean(own: Column, first: Column, second: Column, both: Array) -> Column:
-    raw = np.where(both, (first.raw + second.raw) / 2, own.raw)
+    raw = np.where(both, first.raw / 2 + second.raw / 2, own.raw)
     return Column.of_raw(raw, both | (own.flag != Flag.ABSENT))

@@ -16,11 +16,11 @@ from edge.readings import SECOND, UNTIMED, Array, Clock, Column, Readings
 
 MAX_BYTES = 8192
 MAX_SAMPLES = 60
-EARLIEST = 946_684_800
-"""2000-01-01: an older `t0` is no clock, but a node that has none and says otherwise."""
+EARLIEST = 978_307_200
+"""2001-01-01: an older `t0` is a board that has no clock and counts from 1970 or 2000."""
 LATEST = 4_102_444_800
 AHEAD = 3600
-"""Seconds that a node's clock may run before the gateway's."""
+"""Seconds that a sample's time may lie ahead of the gateway's clock."""
 
 ID = r"[a-z0-9-]{1,32}"
 RESERVED = frozenset({"gateway", "time"})
@@ -29,7 +29,7 @@ Cells = Annotated[list[float | None], msgspec.Meta(min_length=1, max_length=MAX_
 Whole = Annotated[int, msgspec.Meta(ge=0, le=2**48)]
 
 _HEAD = (
-    ("log", Annotated[str, msgspec.Meta(pattern=r"^[0-9a-f]{8}\Z")]),
+    ("log", Annotated[str, msgspec.Meta(pattern="^[0-9a-f]{8}$", max_length=8)]),
     ("seq", Annotated[int, msgspec.Meta(ge=1, le=2**48)]),
     ("boot", Whole),
     ("up", Whole),
@@ -97,7 +97,7 @@ def decode(
 ) -> Decoded:
     """A block of `obs` messages as readings, one node name, topic and payload each.
 
-    `now` [ns UTC]: a batch more than an hour ahead of it has an impossible time; None: not known yet.
+    `now` [ns UTC]: a batch with a sample more than an hour ahead has an impossible time; None: not known yet.
     Whatever bytes come, they end in the readings or in a letter.
     """
     batches, places, letters = [], [], []
@@ -114,9 +114,16 @@ def decode(
     impossible = tuple(
         Letter(topics[places[i]], payloads[places[i]], f"t0 {batch.t0} is impossible: samples kept untimed")
         for i, batch in enumerate(batches)
-        if batch.t0 is not None and not EARLIEST <= batch.t0 <= latest
+        if batch.t0 is not None and not _possible(batch, latest)
     )
     return Decoded(readings, tuple(letters), unknown, impossible)
+
+
+def _possible(batch: Any, latest: int) -> bool:
+    if EARLIEST <= batch.t0 <= latest - MAX_SAMPLES * batch.dt:
+        return True
+    samples = max(len(getattr(batch, name) or ()) for name in QUANTITIES)
+    return bool(EARLIEST <= batch.t0 <= latest - (samples - 1) * batch.dt)
 
 
 def _parse(payload: bytes, unknown: Counter[str]) -> Any:
@@ -188,7 +195,9 @@ def _readings(
     row = np.arange(batch.size) - starts[batch]
     raw = {name: _spread(table[name], size, samples) for name, size in lengths.items()}
     hashes = content_hash({name: head[name] for name in ("boot", "up", "dt")}, row, starts, raw)
-    timed, time = _times(t0[batch], row, head["dt"][batch], latest)
+    timed = (t0 >= EARLIEST) & (t0 <= latest - (samples - 1) * head["dt"])
+    time = np.where(timed, t0, 0)[batch] + row * head["dt"][batch]
+    timed = timed[batch]
     return Readings(
         nodes=tuple(names),
         cals=("",),
@@ -196,7 +205,7 @@ def _readings(
         log=log[batch],
         seq=head["seq"][batch],
         row=row.astype(np.int16),
-        time=time,
+        time=np.where(timed, time * SECOND, UNTIMED),
         boot=head["boot"][batch],
         up=head["up"][batch],
         dt=head["dt"][batch],
@@ -215,8 +224,3 @@ def _spread(column: Sequence[list[float | None] | None], size: Array, samples: A
     spread = np.full(measured.size, np.nan)
     spread[measured] = values
     return spread, measured
-
-
-def _times(t0: Array, row: Array, dt: Array, latest: int) -> tuple[Array, Array]:
-    timed = (t0 >= EARLIEST) & (t0 <= latest)
-    return timed, np.where(timed, (np.where(timed, t0, 0) + row * dt) * SECOND, UNTIMED)

@@ -217,7 +217,7 @@ def series(draw: st.DrawFn, steps: st.SearchStrategy[int] = STEPS) -> Readings:
     rough = draw(cells)
     pm25 = [other if free else level for level, other, free in zip(still, rough, loose, strict=True)]
     names = draw(st.lists(st.sampled_from(["n1", "n1", "n1", "n2", "n9"]), min_size=size, max_size=size))
-    dts = draw(st.lists(DTS, min_size=size, max_size=size))
+    dts = draw(DTS | st.lists(DTS, min_size=size, max_size=size))
     return rows(seconds, {"pm25": pm25, "rh": rough}, nodes=names, dt=dts)
 
 
