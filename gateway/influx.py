@@ -132,11 +132,10 @@ class Bucket:
         service = WriteService(self._client.api_client)
         self._call(service.post_write, body=body, content_encoding="gzip", precision="ns")
 
-    def erase(self, node: str, time: int) -> None:
-        """Delete the points of `air` that a node has at `time` [ns]."""
-        moment = _moment(time)
+    def erase(self, node: str, first: int, last: int) -> None:
+        """Delete the points of `air` that a node has from `first` to `last` [ns], both included."""
         predicate = f'_measurement="air" AND node="{node}"'
-        request = DeletePredicateRequest(start=moment, stop=moment, predicate=predicate)
+        request = DeletePredicateRequest(start=_moment(first), stop=_moment(last), predicate=predicate)
         service = DeleteService(self._client.api_client)
         self._call(service.post_delete, delete_predicate_request=request)
 

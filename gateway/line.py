@@ -34,7 +34,7 @@ class Unreadable(ValueError):
 @dataclass(frozen=True, slots=True)
 class Lines:
     """The lines of a block, and how many rows were left out by reason: `untimed`, `unplaced`, `empty`
-    (measures nothing), `malformed`."""
+    (says nothing), `malformed`."""
 
     lines: list[str]
     left_out: Mapping[str, int] = field(default_factory=dict)
@@ -127,13 +127,13 @@ def _flags(quantity: str) -> Array:
 
 
 class Ahead(msgspec.Struct, frozen=True):
-    """One horizon of a forecast; `target` [ns UTC]."""
+    """One horizon of a forecast; `target` [ns UTC]; its numbers are None where the model had none."""
 
     horizon_s: int
     target: int
-    value: float
-    lower: float
-    upper: float
+    value: float | None
+    lower: float | None
+    upper: float | None
 
 
 class Forecast(msgspec.Struct, frozen=True):
@@ -151,16 +151,17 @@ def forecast(body: bytes, network: Network) -> Lines:
     return _each(body, Forecast, _horizons, network)
 
 
-def _horizons(one: Forecast, network: Network) -> list[str]:
+def _horizons(one: Forecast, network: Network) -> list[str] | None:
     place = network.placed(one.node, one.issued)
     if place is None:
-        return []
+        return None
     where = {"node": one.node, "placement": place.placement, "room": place.room, "site": place.site}
     said = f",issued={one.issued}i,model={quoted(one.model)}"
     return [
         f"forecast{tags(quantity=one.quantity, horizon=str(ahead.horizon_s), **where)} "
         f"value={ahead.value!r},lower={ahead.lower!r},upper={ahead.upper!r}{said} {ahead.target}"
         for ahead in one.horizons
+        if None not in (ahead.value, ahead.lower, ahead.upper)
     ]
 
 
@@ -181,10 +182,10 @@ def actuator(body: bytes, network: Network) -> Lines:
     return _each(body, Report, _report, network)
 
 
-def _report(one: Report, network: Network) -> list[str]:
+def _report(one: Report, network: Network) -> list[str] | None:
     device = network.actuators.get(one.device)
     if device is None:
-        return []
+        return None
     said = one.payload
     head = tags(actuator=one.device, kind=device.kind, room=device.room, site=one.site)
     hours = "" if said.filter_h is None else f",filter_h={said.filter_h!r}"
@@ -197,7 +198,9 @@ def _report(one: Report, network: Network) -> list[str]:
 S = TypeVar("S", bound=msgspec.Struct)
 
 
-def _each(body: bytes, kind: type[S], say: Callable[[S, Network], list[str]], network: Network) -> Lines:
+def _each(
+    body: bytes, kind: type[S], say: Callable[[S, Network], list[str] | None], network: Network
+) -> Lines:
     try:
         items = msgspec.json.decode(body, type=list[msgspec.Raw])
     except msgspec.DecodeError as error:
@@ -210,8 +213,9 @@ def _each(body: bytes, kind: type[S], say: Callable[[S, Network], list[str]], ne
         except msgspec.DecodeError:
             left_out["malformed"] += 1
             continue
-        left_out["unplaced"] += not said
-        lines += said
+        left_out["unplaced"] += said is None
+        left_out["empty"] += said == []
+        lines += said or []
     return Lines(lines, +left_out)
 
 

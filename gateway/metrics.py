@@ -34,7 +34,7 @@ COUNTERS: Mapping[str, tuple[str, tuple[str, ...]]] = {
     "influx_retries": ("Writes to InfluxDB that will be tried again", ()),
     "influx_left_out_unplaced": ("Rows without a place at their time, left out of InfluxDB", ()),
     "influx_left_out_untimed": ("Rows without a time, left out of InfluxDB", ()),
-    "influx_erased": ("Points deleted from InfluxDB because a revision moved them", ()),
+    "influx_erased": ("Points or intervals deleted from InfluxDB because a revision moved them", ()),
     "influx_left_out_empty": ("Rows of nodes that measured nothing, left out of InfluxDB", ()),
     "influx_left_out_malformed": ("Forecasts and states that can't be read, left out of InfluxDB", ()),
     "influx_left_out_released": ("Blocks archived before InfluxDB was configured, left out of it", ()),

@@ -50,7 +50,7 @@ class Load:
     """What one step writes: the points to delete first, lines with the block that each is of, and what is
     to be kept of it, (block, line, reason), and counted once it is done."""
 
-    gone: list[tuple[str, int]] = field(default_factory=list)
+    gone: list[tuple[str, int, int]] = field(default_factory=list)
     lines: list[str] = field(default_factory=list)
     owners: list[int] = field(default_factory=list)
     rejects: list[tuple[int, str, str]] = field(default_factory=list)
@@ -58,7 +58,7 @@ class Load:
     last: int = 0
     blocks: int = 0
 
-    def take(self, block: Block, made: Lines, gone: list[tuple[str, int]]) -> None:
+    def take(self, block: Block, made: Lines, gone: list[tuple[str, int, int]]) -> None:
         """Add a block's content."""
         self.gone += gone
         self.lines += made.lines
@@ -172,8 +172,8 @@ class InfluxCursor:
         load = self._load(self.journal.cursor(NAME))
         if not load.blocks:
             return False
-        for node, time in load.gone:
-            self._erase(bucket, load, node, time)
+        for node, first, last in load.gone:
+            self._erase(bucket, load, node, first, last)
         for low in range(0, len(load.lines), LINES):
             self._write(bucket, load, low, min(low + LINES, len(load.lines)))
         at = self.clock.now() or 0
@@ -210,7 +210,7 @@ class InfluxCursor:
         self.meter.gauge("influx_lag_blocks", self.journal.newest() - oldest.id + 1 if oldest else 0)
 
     def _take(self, block: Block, load: Load) -> None:
-        gone: list[tuple[str, int]] = []
+        gone: list[tuple[str, int, int]] = []
         made = Lines([])
         try:
             gone = _gone(block)
@@ -227,13 +227,13 @@ class InfluxCursor:
             return Lines([], {"released": 1})
         return OF_KIND[block.kind](block.body, self.network())
 
-    def _erase(self, bucket: Bucket, load: Load, node: str, time: int) -> None:
+    def _erase(self, bucket: Bucket, load: Load, node: str, first: int, last: int) -> None:
         self._go_on()
         try:
-            bucket.erase(node, time)
+            bucket.erase(node, first, last)
             load.counts["influx_erased"] += 1
         except Refused as refused:
-            load.rejects.append((load.last, f"delete {node} {time}", refused.reason))
+            load.rejects.append((load.last, f"delete {node} {first}..{last}", refused.reason))
             load.counts["influx_not_erased"] += 1
 
     def _write(self, bucket: Bucket, load: Load, low: int, high: int) -> None:
@@ -261,8 +261,10 @@ def _erases(block: Block) -> bool:
     return block.kind == "revision" and bool(block.header)
 
 
-def _gone(block: Block) -> list[tuple[str, int]]:
-    """The points that a revision says to delete: (node, timestamp [ns])."""
+def _gone(block: Block) -> list[tuple[str, int, int]]:
+    """What a revision says to delete: (node, first, last timestamp [ns]); `[node, at]` is one point,
+    `[node, first, last]` all between."""
     if not _erases(block):
         return []
-    return [(str(node), int(time)) for node, time in json.loads(block.header).get("gone", ())]
+    entries = json.loads(block.header).get("gone", ())
+    return [(str(node), int(first), int(last[0] if last else first)) for node, first, *last in entries]

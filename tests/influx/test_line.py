@@ -122,12 +122,14 @@ def test_forecasts_stand_at_their_target() -> None:
     ahead = {"horizon_s": 600, "target": 2 * 10**18, "value": 31.5, "lower": 20, "upper": 44.25}
     issued = {"node": NODES[0], "quantity": "pm25", "issued": 10**18, "model": 'ridge "3"'}
     issued["horizons"] = [ahead]
-    body = json.dumps([issued, issued | {"node": "stranger"}, {"node": 1}]).encode()
+    silent = issued | {"horizons": [ahead | {"value": None}]}
+    body = json.dumps([issued, issued | {"node": "stranger"}, {"node": 1}, silent]).encode()
     built = OF_KIND["forecast"](body, network())
     name, tag, fields, time = parse(built.lines[0])
     assert (name, time, tag["horizon"], tag["room"]) == ("forecast", 2 * 10**18, "600", "1-1")
     assert fields == {"value": 31.5, "lower": 20.0, "upper": 44.25, "issued": 10**18, "model": 'ridge "3"'}
-    assert built.left_out == {"unplaced": 1, "malformed": 1}
+    assert len(built.lines) == 1
+    assert built.left_out == {"unplaced": 1, "malformed": 1, "empty": 1}
 
 
 def test_states_name_the_actuator_and_its_room() -> None:

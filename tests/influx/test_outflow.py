@@ -212,6 +212,19 @@ def test_gone_points_are_deleted_and_nothing_beside_them(outflow: Outflow) -> No
     assert outflow.metrics.value("influx_erased") == 3
 
 
+def test_an_interval_may_be_gone(outflow: Outflow) -> None:
+    rows = samples(30)
+    mine = np.flatnonzero(rows.node == 4)
+    stamps = (rows.time + rows.seq)[mine]
+    gone = [[NODES[4], int(stamps[3]), int(stamps[12])]]
+    nothing = draft(rows.take(np.array([], int)), "revision", json.dumps({"gone": gone}).encode())
+    outflow.commit(draft(rows), nothing)
+    outflow.flow()
+    assert (outflow.count("pm25"), mine.size) == (170, 18)
+    held = outflow.influx.query_influxql(f"SELECT pm25 FROM air WHERE node = '{NODES[4]}'")
+    assert [row["time"] for row in held] == [*stamps[:3].tolist(), *stamps[13:].tolist()]
+
+
 def test_a_deleted_point_may_be_written_again(outflow: Outflow) -> None:
     rows = samples(10)
     again = rows.take(np.array([0]))
