@@ -13,6 +13,7 @@ COMMANDS: dict[str, str] = {
     "ledger": "gateway.command.ledger:ledger",
     "serve": "gateway.command.serve:serve",
     "replay": "gateway.command.replay:replay",
+    "train": "gateway.command.train:train",
 }
 
 
