@@ -45,6 +45,7 @@ class NodeNow(Answer):
     """A node and its newest sample."""
 
     id: str
+    name: str = Field(description="Its room and id, for people.")
     site: str
     room: str = Field(description="Empty outdoors.")
     placement: str
@@ -159,7 +160,7 @@ class SiteNow(Answer):
     outdoor: RoomNow | None
     rooms: list[RoomNow] = Field(description="Worst first.")
     alarms: list[AlarmNow]
-    silent: list[NodeNow] = Field(description="Nodes that are stale, dead or never heard.")
+    silent: list[NodeNow] = Field(description="Nodes not fresh, but for those that an alarm names.")
     new_nodes: list[NewNode]
     refused: str = Field(description="Why the changed network file was refused; empty: it wasn't.")
     notice: Notice

@@ -1,7 +1,6 @@
 """Sites and their rooms as answers, from `Live`."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 
 from edge.network import Network, Node, Room, Site
 from edge.quantity import QUANTITIES
@@ -24,7 +23,7 @@ from gateway.console.answers import (
     State,
     Step,
 )
-from gateway.console.device import actuator_now, node_now
+from gateway.console.device import actuator_now, device_name, node_now
 from gateway.console.grade import GRADES, limits
 from gateway.console.pulse import Pulse
 from gateway.console.scene import Places, Scene, Stand, utc
@@ -35,30 +34,25 @@ STATES: tuple[State, ...] = ("fresh", "stale", "dead", "never")
 """Best first: a room is as alive as its liveliest node."""
 
 
-@dataclass(frozen=True, slots=True)
 class Missing(Exception):
     """There is no such `kind` (site, node, quantity, page) with that id; `known` names some that exist."""
 
-    kind: str
-    id: str
-    known: tuple[str, ...] = ()
+    def __init__(self, kind: str, id: str, known: tuple[str, ...] = ()) -> None:
+        super().__init__(f"no {kind} {id!r}")
+        self.kind, self.id, self.known = kind, id, known
 
 
 def notice(nodes: Iterable[Node], words: Words) -> Notice:
     """The three statements that the law wants beside these nodes' data."""
     grades = sorted({node.grade for node in nodes if node.grade})
     certified = words.gettext(
-        "Certification grade: {grade}", grade=", ".join(_certificate(g, words) for g in grades)
+        "Certification grade: {grade}", grade=", ".join(spoken.certificate(g, words) for g in grades)
     )
     return Notice(
         instrument=words.gettext("Measured by a simple monitor (간이측정기)."),
         grade=certified if grades else words.gettext("Certification grade: none (not certified)"),
         network=words.gettext("Not data of the national air quality network."),
     )
-
-
-def _certificate(grade: str, words: Words) -> str:
-    return words.gettext("grade {grade}", grade=grade) if grade.isdigit() else grade
 
 
 class Board:
@@ -120,6 +114,8 @@ def site_now(site: Site, scene: Scene) -> SiteNow:
     rooms = sorted((room_now(room, site, stands, scene) for room in site.rooms.values()), key=_order)
     outside = room_now(None, site, stands, scene)
     outdoor = outside if outside.nodes else None
+    alarms = [alarm for alarm in scene.alarms if alarm.site in (site.id, "")]
+    told = {alarm.about for alarm in alarms}
     everywhere = [node for room in (*rooms, outside) for node in room.nodes]
     return SiteNow(
         id=site.id,
@@ -131,8 +127,8 @@ def site_now(site: Site, scene: Scene) -> SiteNow:
         advice=advise(rooms, outdoor, scene.words),
         outdoor=outdoor,
         rooms=rooms,
-        alarms=[_alarm(alarm, site, scene) for alarm in scene.alarms if alarm.site in (site.id, "")],
-        silent=[node for node in everywhere if node.state != "fresh"],
+        alarms=[_alarm(alarm, site, scene) for alarm in alarms],
+        silent=[node for node in everywhere if node.id not in told and node.state != "fresh"],
         new_nodes=[_new(id, since, site, scene) for id, since in sorted(scene.quarantine.items())],
         refused=scene.refused,
         notice=notice((stand.node for stand in stands), scene.words),
@@ -246,7 +242,7 @@ def _when(since: int, site: Site, scene: Scene) -> str:
 
 
 def _alarm(alarm: Alarm, site: Site, scene: Scene) -> AlarmNow:
-    text = alarm_text(scene.words, alarm.kind, alarm.about, alarm.details)
+    text = alarm_text(scene.words, alarm.kind, device_name(alarm.about, site, scene), alarm.details)
     when = _when(alarm.since, site, scene)
     return AlarmNow(kind=alarm.kind, about=alarm.about, since=utc(alarm.since), text=text, when=when)
 

@@ -57,6 +57,19 @@ def _said(state: State, latest: Latest | None, scene: Scene, tz: str) -> str:
     return scene.words.gettext(_SILENT[state], time=time, ago=age)
 
 
+def device_name(id: str, site: Site, scene: Scene) -> str:
+    """A device of a site as a person finds it: its room, then its id; what isn't there is its id."""
+    place = scene.places.network.placed(id, scene.now)
+    actuator = scene.places.network.actuators.get(id)
+    id_of_room = place.room if place and place.site == site.id else actuator.room if actuator else None
+    if id_of_room is None:
+        return id
+    room = site.rooms.get(id_of_room)
+    where = scene.name(room) if room else scene.words.gettext("Outdoors")
+    what = spoken.kind(actuator.kind, scene.words) if actuator else scene.words.gettext("monitor")
+    return scene.words.gettext("{where}, {what} {id}", where=where, what=what, id=id)
+
+
 def node_now(stand: Stand, site: Site, limits: Limits, scene: Scene) -> NodeNow:
     """A node with its newest values."""
     node, latest = stand.node, scene.latest.get(stand.node.id)
@@ -71,6 +84,7 @@ def node_now(stand: Stand, site: Site, limits: Limits, scene: Scene) -> NodeNow:
     }
     return NodeNow(
         id=node.id,
+        name=device_name(node.id, site, scene),
         site=stand.at.site,
         room=stand.at.room,
         placement=stand.at.placement,

@@ -15,6 +15,7 @@ TITLES = {
     404: N_("Not found"),
     405: N_("Only reading is possible here"),
     422: N_("The question can't be understood"),
+    500: N_("The gateway could not answer"),
 }
 
 KINDS = {
@@ -23,6 +24,8 @@ KINDS = {
     "quantity": N_("There is no quantity “{id}”."),
     "page": N_("There is no page “{id}”."),
 }
+
+BROKEN = N_("The gateway met an error of its own; its log says which. Please try again later.")
 
 OTHER = N_("The request was refused")
 
@@ -34,6 +37,7 @@ def answer_faults(app: FastAPI) -> None:
     """Lets the app answer every fault with a problem."""
     app.add_exception_handler(Missing, _missing)
     app.add_exception_handler(HTTPException, _http)
+    app.add_exception_handler(Exception, _broken)
     app.add_exception_handler(RequestValidationError, _invalid)
 
 
@@ -53,6 +57,10 @@ def _http(request: Request, fault: Exception) -> Response:
     if fault.status_code == 404:
         return _missing(request, Missing("page", request.url.path))
     return _problem(request, fault.status_code, str(fault.detail))
+
+
+def _broken(request: Request, fault: Exception) -> Response:
+    return _problem(request, 500, _words(request).gettext(BROKEN))
 
 
 def _invalid(request: Request, fault: Exception) -> Response:

@@ -88,11 +88,12 @@ def _outlook(now: int, last: float, ahead: tuple[float, ...]) -> Outlook:
 
 def _act(there: Live, now: int) -> None:
     told = now - 180 * SECOND
+    why = "forecast {} µg/m³ in {} min, may reach {}, above 35"
     there.acting["pur-2-1"] = Acting(
-        3, "command", now, 212.0, 3, "forecast 48 µg/m³ in 30 min", "1-17", told, True, True
+        3, "command", now, 212.0, 3, why.format(48, 30, 59), "1-17", told, True, True
     )
     there.acting["pur-1-2"] = Acting(
-        1, "command", now, 90.0, 2, "forecast 36 µg/m³ in 60 min", "1-18", now - 20 * SECOND, False, True
+        1, "command", now, 90.0, 2, why.format(36, 60, 48), "1-18", now - 20 * SECOND, False, True
     )
     there.acting["pur-1-1"] = Acting(0, "button", now, 12.0, online=True)
     there.acting["vent-gym"] = Acting(1, "safe", now - 900 * SECOND, None, online=False)

@@ -4,9 +4,11 @@ import re
 from collections.abc import Mapping
 from datetime import datetime
 from math import isfinite
+from string import Formatter
 
 from babel.dates import format_skeleton, get_timezone
 
+from edge.decision import REASONS
 from edge.quantity import QUANTITIES
 from gateway.words import N2_, N_, Words
 
@@ -34,19 +36,16 @@ CAUSES: Mapping[str, str] = {
     "button": N_("set by hand at the device"),
 }
 
-NUMBER = r"(-?\d+(?:\.\d+)?)"
 
-REASONS: tuple[tuple[re.Pattern[str], str, tuple[str, ...]], ...] = (
-    (
-        re.compile(rf"forecast {NUMBER} µg/m³ in {NUMBER} min"),
-        N_("forecast {value} µg/m³ in {minutes} min"),
-        ("value", "minutes"),
-    ),
-    (re.compile(rf"now {NUMBER} µg/m³"), N_("{value} µg/m³ now"), ("value",)),
-    (re.compile(r"clean(?: .*)?"), N_("the air is clean"), ()),
-    (re.compile(r"(?:empty|unoccupied)(?: .*)?"), N_("nobody is in the room"), ()),
-)
-"""What a command's reason reads like on the wire, its message, and the names of its numbers."""
+def _pattern(template: str) -> re.Pattern[str]:
+    """What a reason's template reads like on the wire, its placeholders as named groups."""
+    pieces = Formatter().parse(template)
+    return re.compile(
+        "".join(re.escape(text) + (rf"(?P<{name}>[\d.e+-]+)" if name else "") for text, name, *_ in pieces)
+    )
+
+
+REASON_PATTERNS = {template: _pattern(template) for template in REASONS.values()}
 
 
 def label(quantity: str, words: Words) -> str:
@@ -66,16 +65,16 @@ def number(value: float | None, resolution: float) -> str:
 
 def span(seconds: float, words: Words) -> str:
     """A length of time in its largest unit."""
-    for size, one, many in _SPANS:
-        if seconds >= size:
-            return words.ngettext(one, many, int(seconds // size))
+    for least, unit, one, many in _SPANS:
+        if seconds >= least:
+            return words.ngettext(one, many, int(seconds // unit))
     return words.ngettext("{n} second", "{n} seconds", int(max(seconds, 0)))
 
 
 _SPANS = (
-    (172800, *N2_("{n} day", "{n} days")),
-    (7200, *N2_("{n} hour", "{n} hours")),
-    (120, *N2_("{n} minute", "{n} minutes")),
+    (172800, 86400, *N2_("{n} day", "{n} days")),
+    (7200, 3600, *N2_("{n} hour", "{n} hours")),
+    (120, 60, *N2_("{n} minute", "{n} minutes")),
 )
 
 
@@ -88,7 +87,8 @@ def clock(moment: datetime, now: datetime, tz: str, words: Words) -> str:
     """A moment on the wall clock of `tz`, with its date where it isn't today."""
     zone = get_timezone(tz)
     same = moment.astimezone(zone).date() == now.astimezone(zone).date()
-    return str(format_skeleton("Hm" if same else "MMMdHm", moment, zone, locale=words.locale))
+    parts = ("Hm",) if same else ("MMMd", "Hm")
+    return " ".join(format_skeleton(part, moment, zone, locale=words.locale) for part in parts)
 
 
 def level(level: int | None, levels: int, words: Words) -> str:
@@ -103,16 +103,23 @@ def level(level: int | None, levels: int, words: Words) -> str:
 
 
 def reason(text: str, words: Words) -> str:
-    """A command's reason; one that the table doesn't know stands as it was sent."""
-    for pattern, message, names in REASONS:
+    """A command's reason, numbers rounded; one that the policy's table doesn't know stands as it was sent."""
+    for template, pattern in REASON_PATTERNS.items():
         if match := pattern.fullmatch(text):
-            return words.gettext(message, **dict(zip(names, match.groups(), strict=True)))
+            numbers = {name: round(float(number)) for name, number in match.groupdict().items()}
+            return words.gettext(template, **numbers)
     return text
 
 
 def cause(text: str, words: Words) -> str:
     """Why an actuator has its level."""
     return words.gettext(CAUSES[text]) if text in CAUSES else text
+
+
+def certificate(grade: str, words: Words) -> str:
+    """A certification grade; the network file may say `1` or `1등급`."""
+    number = grade.removesuffix("등급").strip()
+    return words.gettext("grade {grade}", grade=number) if number.isdigit() else grade
 
 
 def kind(text: str, words: Words) -> str:

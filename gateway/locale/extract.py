@@ -9,6 +9,7 @@ from babel.messages.extract import DEFAULT_KEYWORDS, extract_from_dir
 from babel.messages.frontend import parse_mapping_cfg
 from babel.messages.pofile import read_po, write_po
 
+from edge.decision import REASONS
 from gateway.words import LANGUAGES
 
 HERE = Path(__file__).parent
@@ -21,9 +22,11 @@ def template() -> Catalog:
     """All messages that the gateway's code and templates use, with where."""
     with (HERE / "babel.cfg").open(encoding="utf-8") as source:
         methods, options = parse_mapping_cfg(source)  # type: ignore[no-untyped-call]  # Babel's
-    catalog = Catalog(charset="utf-8", header_comment=HEADER, creation_date=DATED)
+    catalog = Catalog(header_comment=HEADER, project="gongi", creation_date=DATED)
     for path, line, message, comments, context in extract_from_dir(HERE.parent, methods, options, KEYWORDS):
         catalog.add(message, locations=[(f"gateway/{path}", line)], auto_comments=comments, context=context)
+    for reason in REASONS.values():
+        catalog.add(reason, locations=[("edge/decision.py", 0)])
     return catalog
 
 
@@ -46,6 +49,9 @@ def update() -> None:
 
 
 def _write(path: Path, catalog: Catalog) -> None:
+    catalog.header_comment, catalog.project, catalog.version = HEADER, "gongi", "1"
+    catalog.last_translator = catalog.language_team = "Gongi"
+    catalog.msgid_bugs_address, catalog.revision_date, catalog.fuzzy = "", DATED, False
     path.parent.mkdir(parents=True, exist_ok=True)
     with path.open("wb") as target:
         write_po(target, catalog, width=110, sort_by_file=True, include_lineno=False, omit_header=False)

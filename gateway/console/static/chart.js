@@ -38,9 +38,9 @@ window.gongiChart = (() => {
   }
 
   async function series(node, end) {
-    const query = new URLSearchParams({
-      node, quantity, start: Math.floor(end - hours * 3600), end: Math.floor(end) + 1, points: 300, lang: page.lang,
-    });
+    const points = Math.max(100, Math.min(300, Math.round(box.clientWidth / 3)));
+    const start = Math.floor(end - hours * 3600);
+    const query = new URLSearchParams({ node, quantity, start, end: Math.floor(end) + 1, points, lang: page.lang });
     const answer = await fetch(`/api/v1/sites/${page.site}/series?${query}`);
     if (!answer.ok) throw new Error(String(answer.status));
     return answer.json();
@@ -169,7 +169,7 @@ window.gongiChart = (() => {
       tzDate: (time) => uPlot.tzDate(new Date(time * 1000), page.tz),
       scales: { x: { time: true, range: () => frame(chosen()) }, y: { range: (u, low, high) => span(chosen(), low, high) } },
       axes: [
-        { ...axis, space: narrow ? 58 : 80, values: (u, times) => times.map((time) => clock.format(time * 1000)) },
+        { ...axis, size: 30, space: narrow ? 58 : 80, values: (u, times) => times.map((time) => clock.format(time * 1000)) },
         { ...axis, size: narrow ? 38 : 48, space: 44, values: (u, values) => values.map((value) => round(value)) },
       ],
       series: [

@@ -111,7 +111,10 @@
   });
   document.addEventListener("click", (event) => {
     const button = event.target.closest(".pick");
-    if (button) window.gongiChart.choose(button.dataset.room);
+    if (!button) return;
+    window.gongiChart.choose(button.dataset.room);
+    const calm = matchMedia("(prefers-reduced-motion: reduce)").matches;
+    document.querySelector(".past").scrollIntoView({ block: "nearest", behavior: calm ? "auto" : "smooth" });
   });
   show();
   connect();
