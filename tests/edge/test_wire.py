@@ -1,4 +1,4 @@
-"""The wire: golden vectors, read by the firmware's tests too, and no bytes whatever that raise an exception."""
+"""The wire: golden vectors that the firmware reads too, and no bytes whatever that raise an exception."""
 
 import json
 import struct
