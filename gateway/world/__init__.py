@@ -12,6 +12,7 @@ Build it from a network, start it, read it, stop it:
     world.air("hana", "3-2")        # the truth: Air(pm1, pm25, pm10, co2, temp, rh); "" is outdoors
     world.level("3-2-p")            # what an actuator's output does; world.press("3-2-p") presses its button
     world.wiring.connected          # {("uart1", "3-2-a"), …}
+    world.wiring.running            # False when the world ended by a fault of its own
     world.summary()                 # exposures by (site, room) as commanded, with all off, with all full on
     world.stop()                    # or use it as a context manager
 

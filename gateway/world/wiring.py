@@ -77,6 +77,11 @@ class Wiring:
         self._bell.send(b"!")
 
     @property
+    def running(self) -> bool:
+        """Whether its thread lives; a fault of the world's own ends it, and the log says which."""
+        return bool(self.port) and self._thread.is_alive()
+
+    @property
     def connected(self) -> frozenset[tuple[str, str]]:
         """The wires that are connected now, as (bus, device id)."""
         return frozenset(wire.name for wire in tuple(self._wires.values()) if wire.port)

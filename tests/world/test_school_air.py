@@ -1,12 +1,19 @@
 """Days in a virtual school: seeded, plausible, and better where purifiers run."""
 
+import socket
+from dataclasses import replace
 from datetime import UTC, date, datetime
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from edge.network import Actuator, Fitted, Level, Network, Node, Placement, Room, Site, Timetable
-from gateway.world import Air, Episode, Fault, Recorded, Weather, World
+from gateway.world import Air, Episode, Fault, Recorded, Weather, World, wired
+from gateway.world.airflow import modes
+from gateway.world.building import CO2, HEAT, PENETRATION, SETTLING, Drive, capacity, flows, outside
+from gateway.world.people import Activity
 from gateway.world.sensing import Sense, atmospheric, character
 
 MONDAY = datetime(2026, 11, 22, 15, 0, tzinfo=UTC).timestamp()
@@ -196,3 +203,71 @@ def test_faults_show_in_their_time_alone() -> None:
 def test_an_unknown_fault_is_named() -> None:
     with pytest.raises(ValueError, match="no fault 'rusty'; there are stuck"):
         Fault("P-1", "rusty", 0)
+
+
+@given(
+    st.lists(st.tuples(st.floats(60, 400), st.floats(0.1, 3)), min_size=1, max_size=4),
+    st.floats(0, 1),
+    st.floats(0, 900),
+    st.floats(0, 600),
+)
+def test_an_empty_building_ends_with_the_gases_of_the_air_outside(
+    rooms: list[tuple[float, float]], window: float, cadr: float, flow: float
+) -> None:
+    some = [replace(ROOM, volume=volume, ach=ach) for volume, ach in rooms]
+    found = flows(some, [Activity(window=window)] * len(some), [Drive(cadr, flow)] * len(some))
+    assert np.array_equal(found.exchange, found.exchange.T)
+    air = outside(Air(18, 27, 45, 433, 9, 60))
+    steady = modes(capacity(some), found.exchange, found.loss).steady(found.inlet * air[:, None])
+    assert steady[CO2] == pytest.approx(433)
+    assert steady[HEAT] == pytest.approx(9)
+    assert np.all(steady[:3] <= air[:3, None])
+
+
+def test_a_well_mixed_room_has_the_published_steady_state() -> None:
+    alone = replace(ROOM, volume=170.6, ach=0.5)
+    found = flows([alone], [Activity()], [Drive(cadr=594)])
+    mixed = found.exchange * [[1, 1e6, 0], [1e6, 1, 0], [0, 0, 1]]  # the purifier's jet reaches every corner
+    mixed[2], mixed[:, 2] = 0, 0  # and the door is sealed
+    solved = modes(capacity([alone]), mixed, found.loss)
+    steady = solved.steady(found.inlet * outside(Air(50, 50, 50, 433, 9, 60))[:, None])
+    closed = PENETRATION[0] * 0.5 * 50 / (0.5 + SETTLING[0] + 594 / 170.6)
+    assert steady[0, 0] == pytest.approx(closed, rel=1e-3)
+
+
+def test_a_ventilator_brings_fresh_air() -> None:
+    fan = Actuator("3-2-v", "ventilator", "hana", "3-2", (Level(), Level(0, 500, 90)))
+    with_fan = replace(NETWORK, actuators={"3-2-v": fan})
+    world = World(with_fan, start=MONDAY, step=60)
+    world.settle()
+    world.machines["3-2-v"].turn(1)
+    world.live(MONDAY + 15 * HOUR)
+    rooms = world.summary().exposures["hana", "3-2"]
+    assert rooms["commanded"].occupied_co2 < 0.75 * rooms["off"].occupied_co2
+
+
+def test_a_swapped_sensor_is_another_one_on_the_same_wire() -> None:
+    swap = Fitted(int((MONDAY + HOUR) * 1e9), (("pms7003", "P-7"), ("bme280", "B-1"), ("pms5003", "P-8")))
+    node = replace(NODE, fitted=(*NODE.fitted, swap))
+    network = replace(NETWORK, nodes={"3-2-a": node})
+    assert [part.bus for part in wired(network, "3-2-a", MONDAY)] == ["uart1", "i2c1"]
+    later = wired(network, "3-2-a", MONDAY + 2 * HOUR)
+    assert [(part.serial, part.bus) for part in later] == [("P-7", "uart1"), ("P-8", "uart2")]
+
+
+def test_a_world_at_high_speed_speaks_over_its_wires() -> None:
+    with (
+        World(NETWORK, start=MONDAY + 9 * HOUR, speed=1200) as world,
+        socket.create_connection(("127.0.0.1", world.wiring.port), 5) as link,
+    ):
+        link.sendall(b"uart1 3-2-a\n")
+        heard = b""
+        while len(heard) < 32 * 600:
+            heard += link.recv(4096)
+        assert world.now() - MONDAY - 9 * HOUR > 1200
+        assert world.wiring.running
+    frames = [heard[place : place + 32] for place in range(0, len(heard) - 31, 32)]
+    assert all(sum(sent[:30]) == int.from_bytes(sent[30:], "big") for sent in frames)
+    pm25 = [int.from_bytes(sent[12:14], "big") for sent in frames]
+    assert pm25[0] < 0.6 * pm25[20]  # the fan was still starting
+    assert pm25[-1] == pytest.approx(1.3 * world.air("hana", "3-2").pm25, rel=0.6)
