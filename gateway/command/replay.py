@@ -25,7 +25,7 @@ from gateway import table as tables
 from gateway.network import load
 from gateway.network.of_table import MOST_SAMPLES, document, from_table, toml
 from gateway.publish import broker_of
-from gateway.replay import Cut, Outcome, Player, cut, outcome
+from gateway.replay import Cut, Outcome, Player, ReplayError, cut, outcome
 from gateway.table import Table
 
 MADE = "a site per site or station, a node per device; complete it by hand where more is known."
@@ -151,6 +151,8 @@ def _play(
     parts: Cut, network: Network, broker: Any, speed: float, gateway: str | None, wait: float, quiet: bool
 ) -> dict[str, Any]:
     before = outcome(gateway, ()) if gateway else None
+    if gateway and before is None:
+        raise ReplayError("the gateway's ledger can't be asked", gateway, "gongi serve prints this address")
     bar = Progress(
         TextColumn("{task.description}"),
         BarColumn(),

@@ -20,8 +20,9 @@ log = structlog.get_logger()
 OWN_CONNECTIONS = 64
 """A replay of more nodes speaks for all of them over one connection, which then has no last will."""
 
-LOOK_AHEAD = 256
-"""At full speed the simulated time runs so many batches ahead, for no batch may come before its own time."""
+LOOK_AHEAD = 512
+"""At full speed the time is said so many batches ahead, and again half of that later: it has a connection of
+its own, and no batch may come before its own time."""
 
 TIME_EVERY = (10.0, 0.1, 1.0)
 """Seconds between announcements of the time: simulated, at least real, at most real."""
@@ -53,6 +54,7 @@ class Player:
     speed: float = math.inf
     progress: Callable[[Batch], None] = lambda batch: None
     resent: int = 0
+    _clock: Publisher = field(init=False, repr=False)
     _voices: dict[str, _Voice] = field(default_factory=dict)
     _heard: SimpleQueue[tuple[str, str, bytes]] = field(default_factory=SimpleQueue)
     _now: float = 0.0
@@ -66,7 +68,8 @@ class Player:
         for spool in self.spools:
             line = shared or self._line(f"{spool.node.id}-{token}", spool)
             self._voices[spool.node.id] = _Voice(spool, line)
-        for line in {id(voice.line): voice.line for voice in self._voices.values()}.values():
+        self._clock = Publisher(self.broker, f"gongi-time-{token}")
+        for line in self._lines():
             line.start()
         self._now = min(spool.batches[0].first for spool in self.spools)
 
@@ -98,16 +101,23 @@ class Player:
             )
         )
         voices = [self._voices[spool.node.id] for spool in self.spools]
-        began, first = time.monotonic(), self._now
+        began, first, last = time.monotonic(), self._now, len(order) - 1
         for place, (newest, number, _) in enumerate(order):
             if math.isinf(self.speed):
-                self._now = max(self._now, order[min(place + LOOK_AHEAD, len(order) - 1)][0])
+                self._run_ahead(
+                    order[min(place + LOOK_AHEAD // 2, last)][0], order[min(place + LOOK_AHEAD, last)][0]
+                )
                 self._heed(0.0)
             while self._now < newest:
                 self._now = first + (time.monotonic() - began) * self.speed
                 self._heed(min(0.1, max(0.0, (newest - self._now) / self.speed)))
             self._send(voices[number])
         self._finish()
+
+    def _run_ahead(self, needed: int, ahead: int) -> None:
+        if self._said_time < needed:
+            self._now = max(self._now, ahead)
+            self._say_time(now=True)
 
     def _send(self, voice: _Voice) -> None:
         batch = voice.spool.batches[voice.cursor - 1]
@@ -136,12 +146,21 @@ class Player:
         return done
 
     def stop(self) -> None:
-        """Say `offline` for every node and leave."""
+        """Say `offline` for every node and leave; a second time it does nothing."""
+        if not self._voices:
+            return
         for voice in self._voices.values():
             voice.line.publish(self._topic(voice.spool, "status"), b"offline", retain=True)
-        for line in {id(voice.line): voice.line for voice in self._voices.values()}.values():
+        for line in self._lines():
             line.drain(5.0)
             line.stop()
+        self._voices.clear()
+
+    def _lines(self) -> list[Publisher]:
+        """Every connection once."""
+        return list(
+            {id(line): line for line in (self._clock, *(v.line for v in self._voices.values()))}.values()
+        )
 
     # -- what is said beside the batches ----------------------------------------------------------------
 
@@ -159,13 +178,12 @@ class Player:
         else:
             self._obey(about, payload)
 
-    def _say_time(self) -> None:
+    def _say_time(self, now: bool = False) -> None:
         real = time.monotonic() - self._said_real
         simulated, least, most = TIME_EVERY
-        if real >= most or (real >= least and self._now - self._said_time >= simulated):
+        if now or real >= most or (real >= least and self._now - self._said_time >= simulated):
             self._said_real, self._said_time = time.monotonic(), self._now
-            line = next(iter(self._voices.values())).line
-            line.publish(f"{self.root}/time", str(int(self._now)).encode(), qos=0)
+            self._clock.publish(f"{self.root}/time", str(int(self._now)).encode(), qos=0)
 
     def _tell(self, voice: _Voice) -> None:
         voice.told_real, voice.told_time = time.monotonic(), self._now
