@@ -7,22 +7,25 @@ Build it from a network, start it, read it, stop it:
     haze = Episode(since=start + 600, hours=6, pm25=90, pm10=130)
     stuck = Fault("P-2603", "stuck", start)
     world = World(network, start=start, seed=1, speed=60, episodes=(haze,), faults=(stuck,))
-    port = world.start()            # of the wiring server on 127.0.0.1; 12 h before are lived through
-    world.second()                  # what `{root}/time` has to say, at least once a real second (UTC seconds)
-    world.air("hana", "3-2")        # the truth: Air(pm1, pm25, pm10, co2, temp, rh); "" is outdoors
-    world.level("3-2-p")            # what an actuator's output does; world.press("3-2-p") presses its button
-    world.wiring.connected          # {("uart1", "3-2-a"), …}
-    world.wiring.running            # False when the world ended by a fault of its own
+    with world, devices(world, folder, Brokers((("127.0.0.1", port),))) as nodes:
+        world.second()              # what `{root}/time` has to say, at least once a real second (UTC seconds)
+        world.air("hana", "3-2")    # the truth: Air(pm1, pm25, pm10, co2, temp, rh); "" is outdoors
+        world.level("3-2-p")        # what an actuator's output does; world.press("3-2-p") presses its button
+        world.wiring.running        # False when the world ended by a fault of its own
+        world.wiring.connected      # {("uart1", "3-2-a"), …}; world.wiring.port is on 127.0.0.1
+        nodes.dead                  # devices that don't run; nodes.kill, switch_on, restart, erase (id)
     world.summary()                 # exposures by (site, room) as commanded, with all off, with all full on
-    world.stop()                    # or use it as a context manager
 
-Outdoor air is `Weather(seed, start)`, or `Recorded(time, columns, start, rest=Weather(…))` from a table.
-Without wires `world.settle(); world.live(until)` runs the physics alone, as fast as it goes.
+`start()` and `stop()` do what the `with` does. `devices` (of `gateway.world.devices`; `Brokers` is in
+`gateway.world.configuration`) starts MicroPython processes with the firmware, or, where there is no MicroPython,
+Python's nodes of `gateway.world.virtual`, and logs one line that says so.
 
-The devices are MicroPython processes (`gateway.world.devices`) at the other end of the wires; where
-there is no MicroPython they are in Python (`gateway.world.virtual`). `gateway.world.workbench` is the wiring
-with known, steady air for firmware tests. Nothing in `edge` can see any of it: no controller reads its
-simulator's parameters.
+Outdoor air is `Weather(seed, start)`, or a table's of one place: `table = gateway.table.read(path)`, then
+`weather=Recorded(table.time / 1e9, table.numbers, start, rest=Weather(seed, start - 2 * 86400))`; episodes are
+laid over either. Without wires `world.settle(); world.live(until)` runs the physics alone, as fast as it goes.
+`gateway.world.workbench` is the wiring with known, steady air for firmware tests.
+
+Nothing in `edge` can see any of it: no controller reads its simulator's parameters.
 """
 
 from gateway.world.air import Air

@@ -14,6 +14,8 @@ YEAR = 365.25 * 86400.0
 SOLAR = 8.5 * 3600
 """Seconds that Korea's solar time is ahead of UTC."""
 COLUMNS = ("pm1", "pm25", "pm10", "co2", "temp", "rh")
+LEAST = {"temp": -273.15}
+"""The least true value, where it isn't 0: a recorded sensor may say less."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,11 +56,10 @@ class Episode:
 
 @dataclass(slots=True)
 class Weather:
-    """Outdoor air from `start` [UTC s] on, the same for the same seed; `episodes` are laid over it."""
+    """Outdoor air from `start` [UTC s] on, the same for the same seed."""
 
     seed: int
     start: float
-    episodes: tuple[Episode, ...] = ()
     _series: dict[str, Floats] = field(default_factory=dict)
     _random: np.random.Generator = field(init=False)
     _regime: int = 1
@@ -76,7 +77,7 @@ class Weather:
         while place + 1 >= len(self._series["pm25"]):
             self._extend()
         values = {name: _between(series, place) for name, series in self._series.items()}
-        return _overlaid(Air(**values), self.episodes, time)
+        return Air(**values)
 
     def _extend(self) -> None:
         begun = self.start + GRID * len(self._series["pm25"])
@@ -101,39 +102,41 @@ class Weather:
             self._left = float(self._random.gamma(2.0, REGIMES[self._regime].hours / 2))
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Recorded:
     """Outdoor air as a table has it, between its rows by straight lines; ended, it begins again.
 
-    `time` (n,) [UTC s, growing], `columns` {pm25, pm10, pm1, temp, rh, co2: (n,)}; what a table lacks comes
-    from `rest` (temperature, humidity) or stands in the usual proportion (pm1, pm10). `start` is the
-    simulated UTC second at which its first row stands.
+    `time` (n,) [UTC s, growing], `columns` {pm25, pm10, pm1, temp, rh, co2: (n,)}, NaN where missing; what a
+    table lacks comes from `rest` (temperature, humidity) or stands in the usual proportion (pm1, pm10).
+    `start` is the simulated UTC second at which its first row stands.
     """
 
     time: Floats
     columns: Mapping[str, Floats]
     start: float
     rest: Weather
-    episodes: tuple[Episode, ...] = ()
+    _known: dict[str, tuple[Floats, Floats]] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        for name, column in self.columns.items():
+            finite = np.isfinite(column)
+            if name in COLUMNS and finite.any():
+                self._known[name] = self.time[finite], column[finite]
 
     def at(self, time: float) -> Air:
-        """The air at `time` [simulated UTC s]."""
+        """The air at `time` [simulated UTC s]; before the start that of the first row."""
         length = float(self.time[-1] - self.time[0])
-        place = self.time[0] + (time - self.start) % length if length else self.time[0]
+        place = float(self.time[0]) + (max(time - self.start, 0.0) % length if length else 0.0)
         other = self.rest.at(time)
         pm25 = self._value("pm25", place, other.pm25)
         pm10 = self._value("pm10", place, 1.6 * pm25)
         pm1 = self._value("pm1", place, 0.68 * pm25)
         rest = {name: self._value(name, place, getattr(other, name)) for name in ("co2", "temp", "rh")}
-        air = Air(min(pm1, pm25), pm25, max(pm10, pm25), **rest)
-        return _overlaid(air, self.episodes, time)
+        return Air(min(pm1, pm25), pm25, max(pm10, pm25), **rest)
 
     def _value(self, name: str, place: float, otherwise: float) -> float:
-        column = self.columns.get(name)
-        if column is None:
-            return otherwise
-        known = np.isfinite(column)
-        return float(np.interp(place, self.time[known], column[known])) if known.any() else otherwise
+        known = self._known.get(name)
+        return max(float(np.interp(place, *known)), LEAST.get(name, 0.0)) if known else otherwise
 
 
 def _between(series: Floats, place: float) -> float:
@@ -142,13 +145,15 @@ def _between(series: Floats, place: float) -> float:
     return float(series[whole] * (1 - part) + series[whole + 1] * part)
 
 
-def _overlaid(air: Air, episodes: tuple[Episode, ...], time: float) -> Air:
+def overlaid(air: Air, episodes: tuple[Episode, ...], time: float) -> Air:
+    """`air` with the dirt of the episodes that are on at `time` [UTC s]."""
     for episode in episodes:
         strength = episode.strength(time)
         if strength > 0:
             pm25 = air.pm25 + strength * max(episode.pm25 - air.pm25, 0.0)
             pm10 = max(air.pm10 + strength * max(episode.pm10 - air.pm10, 0.0), pm25)
-            air = Air(air.pm1 * pm25 / air.pm25, pm25, pm10, air.co2, air.temp, air.rh)
+            pm1 = air.pm1 + 0.68 * (pm25 - air.pm25)
+            air = Air(pm1, pm25, pm10, air.co2, air.temp, air.rh)
     return air
 
 

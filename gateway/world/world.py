@@ -16,7 +16,7 @@ from gateway.world.plantower import Pms5003
 from gateway.world.school import SCENARIOS, Exposure, Machine, School
 from gateway.world.sensing import DAY, Fault, Sense
 from gateway.world.sensirion import ADDRESS, Scd4x
-from gateway.world.weather import Episode, Weather
+from gateway.world.weather import Episode, Weather, overlaid
 from gateway.world.wiring import Wiring
 
 STEP = 10.0
@@ -84,7 +84,7 @@ class World:
         step: float = STEP,
     ) -> None:
         self.network, self.seed, self.speed = network, seed, speed
-        self.weather = weather or Weather(seed, start - 2 * DAY, episodes)
+        self.weather, self.episodes = weather or Weather(seed, start - 2 * DAY), episodes
         self.faults = tuple(faults)
         self.machines = {name: Machine(actuator) for name, actuator in network.actuators.items()}
         self._filter_hours = filter_hours or {}
@@ -150,7 +150,7 @@ class World:
 
     def outdoors(self, site: str, time: float) -> Air:
         """The regional air as it is at that site: some per cent more or less dust than the next one has."""
-        air, phase = self.weather.at(time), 6.3 * mood(self.seed, site)
+        air, phase = overlaid(self.weather.at(time), self.episodes, time), 6.3 * mood(self.seed, site)
         local = float(np.exp(0.10 * np.sin(time / 5200 + phase) + 0.05 * np.sin(time / 1300 + 2 * phase)))
         return Air(local * air.pm1, local * air.pm25, local * air.pm10, air.co2, air.temp, air.rh)
 

@@ -121,10 +121,10 @@ def _month(start: float, seed: int = 1) -> list[Air]:
 
 
 def test_an_episode_rises_when_it_is_told_to() -> None:
-    weather = Weather(1, MONDAY, (Episode(MONDAY + HOUR, 4, 150, 220),))
-    assert weather.at(MONDAY + 0.9 * HOUR).pm25 < 75
-    assert weather.at(MONDAY + 3 * HOUR).pm25 == pytest.approx(150)
-    assert weather.at(MONDAY + 6 * HOUR).pm25 < 75
+    world = World(NETWORK, start=MONDAY, episodes=(Episode(MONDAY + HOUR, 4, 150, 220),))
+    assert world.outdoors("hana", MONDAY + 0.9 * HOUR).pm25 < 75
+    assert world.outdoors("hana", MONDAY + 3 * HOUR).pm25 == pytest.approx(150, rel=0.2)
+    assert world.outdoors("hana", MONDAY + 6 * HOUR).pm25 < 75
 
 
 def test_a_recorded_table_is_followed_between_its_rows_and_repeated() -> None:
