@@ -82,17 +82,18 @@ def _weight(text: str) -> float:
 
 
 ALARMS: Mapping[str, str] = {
-    "dead": N_("{about} has stopped sending. Check its power and network."),
+    "silent": N_("{about} has stopped sending. Check its power and network."),
     "stuck": N_("{about} has shown the same value for a long time. Its sensor may be blocked."),
     "conflict": N_(
         "{about} sent two different contents under one number. Both are kept; please have it checked."
     ),
-    "stage": N_("One processing step failed on data of {about}. The raw data are kept."),
+    "stage": N_("The step “{about}” failed on some data. They are kept raw."),
     "unacknowledged": N_("{about} does not confirm its command. Check its power and network."),
-    "refused": N_("A changed network file was refused. The former one stays in force."),
+    "network-refused": N_("A changed network file was refused. The former one stays in force."),
     "gap": N_("Data of {about} are missing and have been asked for again."),
     "lost": N_("Data of {about} are lost and named in the ledger."),
     "influx": N_("The database does not accept data. Nothing is lost; it is sent again later."),
+    "journal": N_("The gateway can't store data now. The devices keep theirs until it can."),
     "broker": N_("The connection to the broker is interrupted. The devices keep their data meanwhile."),
     "disk": N_("The gateway's disk is almost full."),
     "untimed": N_("{about} does not know the time yet. Its data are kept."),

@@ -131,11 +131,11 @@ class AlarmNow(Answer):
 
 
 class NewNode(Answer):
-    """A node that no network file names; its samples are kept aside."""
+    """A node that no network file names; its messages are kept aside."""
 
     id: str
-    since: datetime
-    when: str
+    messages: int
+    said: str
 
 
 class Advice(Answer):
@@ -185,6 +185,8 @@ class Sites(Answer):
     """All schools, worst first."""
 
     now: datetime
+    tz: str = Field(description="The first school's zone.")
+    clock: str = Field(description="`now` on that zone's wall clock.")
     stalled: bool
     sites: list[SiteLine]
     notice: Notice

@@ -97,8 +97,11 @@ def ledger(at: AtDesk, said: Spoken) -> LedgerAnswer:
     return LedgerAnswer(ledger=dict(at.ledger()), notice=notice(at.board.network.nodes.values(), said))
 
 
-def _watched(at: AtDesk, said: Spoken, site: Annotated[str, Query(description="A site's id.")]) -> str:
-    at.board.site(site, said)
+def _watched(
+    at: AtDesk, said: Spoken, site: Annotated[str, Query(description="A site's id; without it, all.")] = ""
+) -> str:
+    if site:
+        at.board.site(site, said)
     return site
 
 
@@ -106,15 +109,15 @@ def _watched(at: AtDesk, said: Spoken, site: Annotated[str, Query(description="A
 async def events(
     site: Annotated[str, Depends(_watched)], at: AtDesk, said: Spoken
 ) -> AsyncIterator[ServerSentEvent]:
-    """Server-sent events: `site` with the whole school (as `/sites/{site}`) when something changed, else
-    `pulse` every few seconds: as long as one of them comes, the numbers hold."""
+    """Server-sent events: `site` with the whole school (as `/sites/{site}`), or `sites` (as `/sites`), when
+    something changed, else `pulse` every few seconds: as long as one of them comes, the numbers hold."""
     seen, quiet = "", 0.0
     while not at.closing.is_set():
         now = await asyncio.to_thread(_look, at, site, said)
-        mark = _mark(now) if now else ""
+        mark = _mark(now)
         if now and mark != seen:
             seen, quiet = mark, 0.0
-            yield ServerSentEvent(event="site", data=now, retry=2000)
+            yield ServerSentEvent(event="site" if site else "sites", data=now, retry=2000)
         elif now and quiet >= PULSE:
             quiet = 0.0
             yield ServerSentEvent(event="pulse", data=Pulse(now=now.now, stalled=now.stalled))
@@ -126,17 +129,16 @@ PULSE = 5.0
 """Seconds after which a stream says that nothing changed."""
 
 
-def _look(at: Desk, site: str, said: Words) -> SiteNow | None:
+def _look(at: Desk, site: str, said: Words) -> SiteNow | Sites | None:
     """The site; None after a changed network file dropped it, so that the page sees its stream go quiet."""
     try:
-        return at.board.site(site, said)
+        return at.board.site(site, said) if site else at.board.sites(said)
     except Missing:
         return None
 
 
 _AGES: Mapping[str, IncEx | bool] = {"age_s": True, "said": True}
 _ROOM: Mapping[str, IncEx | bool] = {"said": True, "nodes": {"__all__": _AGES}}
-_WHEN: Mapping[str, IncEx | bool] = {"__all__": {"when": True}}
 
 _PASSING: Mapping[str, IncEx | bool] = {
     "now": True,
@@ -144,15 +146,15 @@ _PASSING: Mapping[str, IncEx | bool] = {
     "rooms": {"__all__": _ROOM},
     "outdoor": _ROOM,
     "silent": {"__all__": _AGES},
-    "alarms": _WHEN,
-    "new_nodes": _WHEN,
+    "alarms": {"__all__": {"when": True}},
 }
 """What changes when time alone passes."""
 
 
-def _mark(now: SiteNow) -> str:
+def _mark(now: SiteNow | Sites | None) -> str:
     """Differs where something changed."""
-    return now.model_dump_json(exclude=_PASSING)
+    passing = _PASSING if isinstance(now, SiteNow) else {"now", "clock"}
+    return now.model_dump_json(exclude=passing) if now else ""
 
 
 async def _rest(at: Desk) -> None:

@@ -79,8 +79,10 @@ class Board:
         scene = self.scene(words)
         lines = [_line(site, scene) for site in self.network.sites.values()]
         lines.sort(key=lambda line: (-_rank(line), -line.alarms - line.silent, line.name))
-        words_of_law = notice(self.network.nodes.values(), words)
-        return Sites(now=scene.moment, stalled=scene.stalled, sites=lines, notice=words_of_law)
+        tz = next((site.tz for site in self.network.sites.values()), "Asia/Seoul")
+        clock = spoken.clock(scene.moment, scene.moment, tz, words)
+        law = notice(self.network.nodes.values(), words)
+        return Sites(now=scene.moment, tz=tz, clock=clock, stalled=scene.stalled, sites=lines, notice=law)
 
     def site(self, id: str, words: Words) -> SiteNow:
         """One site. Raises `Missing`."""
@@ -114,7 +116,7 @@ def site_now(site: Site, scene: Scene) -> SiteNow:
     rooms = sorted((room_now(room, site, stands, scene) for room in site.rooms.values()), key=_order)
     outside = room_now(None, site, stands, scene)
     outdoor = outside if outside.nodes else None
-    alarms = [alarm for alarm in scene.alarms if alarm.site in (site.id, "")]
+    alarms = [alarm for alarm in scene.alarms if _concerns(alarm, site, scene)]
     told = {alarm.about for alarm in alarms}
     everywhere = [node for room in (*rooms, outside) for node in room.nodes]
     return SiteNow(
@@ -129,7 +131,7 @@ def site_now(site: Site, scene: Scene) -> SiteNow:
         rooms=rooms,
         alarms=[_alarm(alarm, site, scene) for alarm in alarms],
         silent=[node for node in everywhere if node.id not in told and node.state != "fresh"],
-        new_nodes=[_new(id, since, site, scene) for id, since in sorted(scene.quarantine.items())],
+        new_nodes=[_new(id, number, scene.words) for id, number in sorted(scene.quarantine.items())],
         refused=scene.refused,
         notice=notice((stand.node for stand in stands), scene.words),
     )
@@ -241,14 +243,21 @@ def _when(since: int, site: Site, scene: Scene) -> str:
     return scene.words.gettext("since {time}, {ago}", time=time, ago=age)
 
 
+def _concerns(alarm: Alarm, site: Site, scene: Scene) -> bool:
+    """A refused file is told by itself, with its reason."""
+    told = alarm.kind == "network-refused" and scene.refused
+    return alarm.site in (site.id, "") and not told
+
+
 def _alarm(alarm: Alarm, site: Site, scene: Scene) -> AlarmNow:
     text = alarm_text(scene.words, alarm.kind, device_name(alarm.about, site, scene), alarm.details)
     when = _when(alarm.since, site, scene)
     return AlarmNow(kind=alarm.kind, about=alarm.about, since=utc(alarm.since), text=text, when=when)
 
 
-def _new(id: str, since: int, site: Site, scene: Scene) -> NewNode:
-    return NewNode(id=id, since=utc(since), when=_when(since, site, scene))
+def _new(id: str, messages: int, words: Words) -> NewNode:
+    said = words.ngettext("{n} message kept aside", "{n} messages kept aside", messages)
+    return NewNode(id=id, messages=messages, said=said)
 
 
 def _rank(line: SiteLine) -> int:

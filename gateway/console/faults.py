@@ -74,7 +74,7 @@ def _problem(request: Request, status: int, detail: str) -> Response:
     title = words.gettext(TITLES.get(status, OTHER))
     path = request.url.path
     if not path.startswith("/api/"):
-        return page("problem.html", request, words, status, title=title, detail=detail, site=None)
+        return page("problem.html", request, words, status, title=title, detail=detail)
     body = Problem(type="about:blank", title=title, status=status, detail=detail, instance=path)
     return JSONResponse(body.model_dump(), status, media_type="application/problem+json")
 

@@ -51,7 +51,13 @@ def home(request: Request, at: AtDesk, said: Spoken) -> Response:
         only = next(iter(at.board.network.sites))
         query = f"?{request.url.query}" if request.url.query else ""
         return RedirectResponse(f"/site/{only}{query}")
-    return page("sites.html", request, said, all=at.board.sites(said), site=None)
+    return page("sites.html", request, said, all=at.board.sites(said))
+
+
+@pages.get("/now")
+def list_fragment(request: Request, at: AtDesk, said: Spoken) -> HTMLResponse:
+    """The part of the school list that changes."""
+    return page("list.html", request, said, all=at.board.sites(said))
 
 
 @pages.get("/site/{site}")

@@ -62,8 +62,8 @@ def live(now: int = NOON) -> Live:
     there.outlook["1-2-a"] = _outlook(now, 31.0, (32.0, 34.0, 36.0))
     there.outlook["1-1-a"] = _outlook(now, 22.0, (22.0, 21.0, 20.0))
     _act(there, now)
-    there.alarms["dead", "library-a"] = Alarm("dead", "library-a", "hana", now - 46 * 60 * SECOND)
-    there.quarantine["3-1-a"] = now - 25 * 60 * SECOND
+    there.alarms["silent", "library-a"] = Alarm("silent", "library-a", "hana", now - 46 * 60 * SECOND)
+    there.quarantine["3-1-a"] = 25
     return there
 
 

@@ -231,6 +231,16 @@ def test_a_change_arrives_as_an_event(console: Console) -> None:
         assert (name, room(second, "gym")["grade"]) == ("site", "very_unhealthy")
 
 
+def test_the_school_list_has_its_events_too(console: Console) -> None:
+    with answer(console, "/api/v1/events?lang=en") as response:
+        stream = events(response)
+        name, first = next(stream)
+        assert (name, first["sites"][0]["silent"]) == ("sites", 0)
+        console.live.alarms.clear()
+        name, second = next(stream)
+        assert (name, second["sites"][0]["silent"]) == ("sites", 1)
+
+
 def test_time_alone_is_a_pulse(console: Console) -> None:
     with answer(console, "/api/v1/events?site=hana&lang=en") as response:
         stream = events(response)
@@ -263,7 +273,7 @@ def test_every_page_carries_the_headers_and_no_inline_script(console: Console) -
 
 
 def test_what_devices_say_is_escaped(console: Console) -> None:
-    console.live.quarantine["<script>alert(1)</script>"] = NOON
+    console.live.quarantine["<script>alert(1)</script>"] = 3
     console.live.refused = "<b>bold</b>"
     with answer(console, "/site/hana/now") as response:
         text = response.read().decode()

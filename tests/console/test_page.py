@@ -106,6 +106,17 @@ def test_when_the_server_stops_the_page_says_that_its_numbers_are_old(
     assert "grayscale" in quiet.locator("#now").evaluate("now => getComputedStyle(now).filter")
 
 
+def test_the_school_list_is_live_and_says_when_it_is_old(quiet: "Page", console: Console) -> None:
+    quiet.excused = ("ERR_CONNECTION_REFUSED", "ERR_INCOMPLETE_CHUNKED_ENCODING")  # type: ignore[attr-defined]
+    quiet.goto(console.url("/?lang=en"))
+    line = quiet.locator("#school-hana")
+    expect(line).to_contain_text("Unhealthy Class 2-1 · 47 µg/m³")
+    console.live.latest["gym-a"] = Latest(console.live.now, values(123.0, 700.0))
+    expect(line).to_contain_text("Very unhealthy Gym · 123 µg/m³")
+    console.serving.stop()
+    expect(quiet.locator("#old")).to_contain_text("These numbers are old: as of 11:20.")
+
+
 def test_when_the_gateways_clock_stands_still_the_page_says_so_and_recovers(
     quiet: "Page", console: Console
 ) -> None:

@@ -103,6 +103,20 @@ def test_every_alarm_is_a_sentence(lang: str) -> None:
         assert "{" not in alarm_text(words(lang), kind, "3-2-p", {})
 
 
+def test_every_alarm_that_the_gateway_raises_has_its_sentence() -> None:
+    raised = [
+        node.args[0].value
+        for path in GATEWAY.rglob("*.py")
+        for node in ast.walk(ast.parse(path.read_text("utf-8")))
+        if isinstance(node, ast.Call)
+        and getattr(node.func, "attr", "") == "raised"
+        and node.args
+        and isinstance(node.args[0], ast.Constant)
+    ]
+    assert raised
+    assert set(raised) <= set(ALARMS)
+
+
 def test_an_unknown_alarm_is_named_as_it_is() -> None:
     assert alarm_text(words("en"), "odd", "3-2-p", {"about": "x"}) == "3-2-p: odd"
 

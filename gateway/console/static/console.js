@@ -1,9 +1,10 @@
-// Keeps a school's page live: an event says that something changed, the page fetches what changes and puts it in
+// Keeps a page live: an event says that something changed, the page fetches what changes and puts it in
 // place part by part. Where events stop, the page says that its numbers are old.
 "use strict";
 (() => {
   const SILENT_MS = 15000; // three pulses missed: the connection is held for dead even if the browser hasn't noticed
   const page = document.body.dataset;
+  const chart = window.gongiChart;
   const find = (id) => document.getElementById(id);
   const link = find("link");
   const banner = find("old");
@@ -38,7 +39,7 @@
       if (!there) old.insertBefore(part, old.children[place] || null);
       else {
         if (old.children[place] !== there) old.insertBefore(there, old.children[place]);
-        if (part.id === "rooms" || part.id === "hero") {
+        if (["rooms", "hero", "schools"].includes(part.id)) {
           there.className = part.className;
           renew(there, part);
         } else if (!there.isEqualNode(part)) there.replaceWith(part);
@@ -58,11 +59,11 @@
     }
     busy = true;
     try {
-      const answer = await fetch(`/site/${page.site}/now?lang=${page.lang}`);
+      const answer = await fetch(`${page.now}?lang=${page.lang}`);
       if (!answer.ok) throw new Error(String(answer.status));
       const fresh = new DOMParser().parseFromString(await answer.text(), "text/html");
       renew(find("now"), fresh.body);
-      window.gongiChart.mark();
+      if (chart) chart.mark();
     } catch {
       say("lost");
     }
@@ -86,15 +87,15 @@
   function connect() {
     if (source) source.close();
     source = new EventSource(`/api/v1/events?site=${page.site}&lang=${page.lang}`);
-    source.addEventListener("site", (event) => {
+    source.addEventListener(page.site ? "site" : "sites", (event) => {
       const site = JSON.parse(event.data);
       alive(site.now, site.stalled);
-      window.gongiChart.site(site);
+      if (chart && site.rooms) chart.site(site);
     });
     source.addEventListener("pulse", (event) => {
       const pulse = JSON.parse(event.data);
       alive(pulse.now, pulse.stalled);
-      window.gongiChart.tick(pulse.now);
+      if (chart) chart.tick(pulse.now);
     });
     source.onerror = () => say("lost");
   }
@@ -111,8 +112,8 @@
   });
   document.addEventListener("click", (event) => {
     const button = event.target.closest(".pick");
-    if (!button) return;
-    window.gongiChart.choose(button.dataset.room);
+    if (!button || !chart) return;
+    chart.choose(button.dataset.room);
     const calm = matchMedia("(prefers-reduced-motion: reduce)").matches;
     document.querySelector(".past").scrollIntoView({ block: "nearest", behavior: calm ? "auto" : "smooth" });
   });
