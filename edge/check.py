@@ -14,7 +14,7 @@ from edge.network import Network
 from edge.quantity import QUANTITIES
 from edge.readings import UNTIMED, Array, Flag, Readings
 
-__all__ = ["WINDOW", "CheckState", "Test", "Track", "check", "evaluate", "rebuild", "revise"]
+__all__ = ["WINDOW", "CheckState", "Test", "Track", "check", "evaluate", "late", "rebuild", "revise"]
 
 _LONG_AGO = -(2**62)
 """The time [ns] of a value that isn't there: no time minus it overflows, and all gaps to it are too long."""
@@ -197,6 +197,12 @@ def revise(history: Readings, since: int, network: Network) -> tuple[Readings, C
         else:
             other |= (column.flag != stored.flag) | (column.tests != stored.tests)
     return seen.take(np.flatnonzero(other & (seen.time >= since))), state
+
+
+def late(readings: Readings) -> Array:
+    """Positions of the rows that a catch-up pass owes an answer: those with a cell that came too late."""
+    marks = [column.tests & np.uint32(Test.LATE) for column in readings.columns.values()]
+    return np.flatnonzero(np.bitwise_or.reduce(marks)) if marks else np.zeros(0, np.int64)
 
 
 def _reason(readings: Readings, setup: Array, newest: Array) -> Array | None:

@@ -81,7 +81,8 @@ def _mix(words: Array) -> Array:
     """The finaliser of splitmix64, word by word (Steele, Lea, Flood 2014, doi:10.1145/2714064.2660195)."""
     words = (words ^ (words >> np.uint64(30))) * _MIX_1
     words = (words ^ (words >> np.uint64(27))) * _MIX_2
-    return words ^ (words >> np.uint64(31))
+    mixed: Array = words ^ (words >> np.uint64(31))
+    return mixed
 
 
 def _salt(name: str) -> np.uint64:

@@ -71,7 +71,7 @@ OWN: Mapping[str, Mapping[str, Limits]] = {
         "pm25": replace(_PM25, high=999.9, ceiling=500),
         "pm10": replace(_PM10, high=1999.9),
     },
-    "scd4x": {"temp": replace(_TEMP, low=-10, high=60, floor=-10)},
+    "scd4x": {"temp": replace(_TEMP, floor=-10)},
     "sht4x": {"temp": replace(_TEMP, high=125)},
     "reference": _MONITOR,
     "table": _MONITOR,

@@ -121,7 +121,8 @@ class Readings:
     @classmethod
     def empty(cls) -> "Readings":
         """A block without rows."""
-        return cls((), (), *(np.zeros(0, kind) for kind in KEYS.values()), {})
+        keys = {name: np.zeros(0, kind) for name, kind in KEYS.items()}
+        return cls(nodes=(), cals=(), columns={}, **keys)
 
     def take(self, index: Array) -> "Readings":
         """The rows that `index` (positions or a mask) names, in its order."""
@@ -131,7 +132,8 @@ class Readings:
 
     def order(self) -> Array:
         """Positions that sort the rows by node, time, log, sequence and row: the order of quality control."""
-        return np.lexsort((self.row, self.seq, self.log, self.time, self.node))
+        order: Array = np.lexsort((self.row, self.seq, self.log, self.time, self.node))
+        return order
 
     def batches(self) -> Array:
         """Positions of each batch's first row; rows of one batch stand together in a decoded block."""
@@ -144,7 +146,8 @@ class Readings:
 
     def timed(self) -> Array:
         """Mask of the rows whose time is known."""
-        return self.time != UNTIMED
+        known: Array = self.time != UNTIMED
+        return known
 
     def with_columns(self, columns: Mapping[str, Column]) -> "Readings":
         """The same rows with some of their columns replaced."""

@@ -12,8 +12,8 @@ MAX_BYTES = 8192
 
 
 class Info(msgspec.Struct, frozen=True):
-    """What a device says about itself; `first` to `next` - 1 are the sequences its spool holds, `cursor` is the
-    next one it will send; `hours` of a sensor are its laser's or fan's."""
+    """What a device says about itself; `first` to `next` - 1 are the sequences its spool holds, `cursor` is
+    the next one it will send; `hours` of a sensor are its laser's or fan's."""
 
     app: str = ""
     mpy: str = ""

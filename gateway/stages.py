@@ -1,6 +1,7 @@
 """The stages from bytes to the journal; what looks ahead and acts stands in `gateway.control`."""
 
 import re
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
@@ -10,7 +11,7 @@ import numpy as np
 
 from edge import calibrate, check, report, wire
 from edge.place import told_by_doubles
-from edge.readings import UNTIMED, Array, Readings
+from edge.readings import UNTIMED, Array, Flag, Readings
 from edge.report import Info, Report
 from edge.wire import Address, Letter
 from gateway.archive import HOUR
@@ -28,6 +29,9 @@ from gateway.river import Block
 OURS = frozenset({"set", "cmd"})
 """Kinds of message that gateways send: seen again because we listen to the whole root."""
 
+REPORTS = frozenset({"info", "reply", "state", "status"})
+_KINDS = REPORTS | {"obs", "forecast"}
+
 
 class Decode:
     """Bytes to readings, reports, quarantined messages and dead letters."""
@@ -37,35 +41,48 @@ class Decode:
         self._address = lru_cache(maxsize=1 << 18)(lambda topic: wire.address(live.network.root, topic))
 
     def __call__(self, block: Block) -> Block:
-        sorted_out = _Sorted([], [], [], [], [])
-        for message in block.messages:
-            self._sort(message, sorted_out)
-        obs = sorted_out.obs
-        nodes = [address.device for address, _ in obs]
-        now = self._clock.now()
-        decoded = wire.decode(nodes, [m.topic for _, m in obs], [m.payload for _, m in obs], now)
-        letters = (*block.letters, *sorted_out.letters, *decoded.letters, *decoded.impossible)
-        self._count(decoded, len(letters), sorted_out)
+        known, where = self._live.network.nodes, self._address
+        obs = [
+            (message, address)
+            for message in block.messages
+            if (address := where(message.topic)) and address.kind == "obs" and address.device in known
+        ]
+        other = _Sorted([], [], [], Counter(obs=len(obs)))
+        if len(obs) < len(block.messages):
+            for message in block.messages:
+                self._sort(message, other)
+        decoded = wire.decode(
+            [address.device for _, address in obs],
+            [message.topic for message, _ in obs],
+            [message.payload for message, _ in obs],
+            self._clock.now(),
+        )
+        letters = (*block.letters, *other.letters, *decoded.letters, *decoded.impossible)
+        self._count(decoded, len(letters), other)
         return replace(
             block,
             readings=decoded.readings,
-            reports=tuple(sorted_out.reports),
+            reports=tuple(other.reports),
             letters=letters,
-            waiting=tuple(sorted_out.waiting),
+            waiting=tuple(other.waiting),
         )
 
     def _sort(self, message: Message, out: "_Sorted") -> None:
+        """Put a message that isn't a known node's `obs` where it belongs."""
         address = self._address(message.topic)
+        kind = address.kind if address and address.kind in _KINDS else "other"
         if address is None:
             self._other(message, out)
-        elif address.kind == "obs":
-            known = address.device in self._live.network.nodes
-            (out.obs.append((address, message)) if known else self._strange(address, message, out))
-        elif address.kind in ("info", "reply", "state", "status"):
+        elif kind == "obs":
+            if address.device in self._live.network.nodes:
+                return
+            self._strange(address, message, out)
+        elif kind in REPORTS:
             self._report(address, message, out)
-        elif address.kind not in OURS and address.kind != "forecast":
-            out.letters.append(Letter(message.topic, message.payload, f"unknown kind of message: {address.kind}"))
-        out.kinds.append(address.kind if address and address.kind in _KINDS else "other")
+        elif address.kind not in OURS and kind != "forecast":
+            reason = f"unknown kind of message: {address.kind}"
+            out.letters.append(Letter(message.topic, message.payload, reason))
+        out.kinds[kind] += 1
 
     def _strange(self, address: Address, message: Message, out: "_Sorted") -> None:
         if len(message.payload) > wire.MAX_BYTES:
@@ -101,8 +118,8 @@ class Decode:
             self._clock.announce(second)
 
     def _count(self, decoded: wire.Decoded, letters: int, out: "_Sorted") -> None:
-        for kind in set(out.kinds):
-            self._metrics.count("messages", out.kinds.count(kind), kind=kind)
+        for kind, amount in out.kinds.items():
+            self._metrics.count("messages", amount, kind=kind)
         counts = {
             "letters": letters,
             "unknown_fields": sum(decoded.unknown.values()),
@@ -113,18 +130,16 @@ class Decode:
             self._metrics.count(name, amount)
 
 
-_KINDS = frozenset({"obs", "info", "reply", "state", "status", "forecast"})
 
 
 @dataclass(slots=True)
 class _Sorted:
-    """A block's messages by what they are."""
+    """A block's messages but known nodes' samples, by what they are, and how many came of each kind."""
 
-    obs: list[tuple[Address, Message]]
     reports: list[tuple[Address, Report]]
     letters: list[Letter]
     waiting: list[Waiting]
-    kinds: list[str]
+    kinds: Counter[str]
 
 
 class Deduplicate:
@@ -250,6 +265,9 @@ class Journalise:
         self._metrics.count("batches_stored", batches)
         self._metrics.count("samples_stored", len(readings))
         self._metrics.count("untimed", int((~readings.timed()).sum()))
+        for flag in (Flag.SUSPECT, Flag.FAIL):
+            cells = sum(int((column.flag == flag).sum()) for column in readings.columns.values())
+            self._metrics.count("flagged", cells, flag=flag.name.lower())
 
 
 def readings_draft(readings: Readings, at: int, head: bytes, kind: str = "readings") -> list[Draft]:
@@ -306,10 +324,7 @@ def lost_draft(lost: Sequence[Lost]) -> Draft:
 
 def _late(readings: Readings) -> list[tuple[str, int, int]]:
     """Nodes with late rows, and the first and last time [ns] of these."""
-    if not readings.columns:
-        return []
-    tests = next(iter(readings.columns.values())).tests
-    late = np.flatnonzero(tests & np.uint32(check.Test.LATE))
+    late = check.late(readings)
     nodes, times = readings.node[late], readings.time[late]
     return [
         (readings.nodes[code], int(times[nodes == code].min()), int(times[nodes == code].max()))

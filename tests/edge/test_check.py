@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from edge.channels import combine
-from edge.check import WINDOW, CheckState, Test, check, evaluate, rebuild, revise
+from edge.check import WINDOW, CheckState, Test, check, evaluate, late, rebuild, revise
 from edge.limits import GAP, LONGEST_GAP, limits, mistakes
 from edge.limits import WINDOW as LIMITS_WINDOW
 from edge.network import Fitted, Network, Node, Placement
@@ -307,9 +307,12 @@ def test_a_run_goes_on_across_blocks() -> None:
     assert flags(evaluate(block, NET))[-1] == Flag.SUSPECT
 
 
-def late(readings: Readings) -> np.ndarray:
-    """Which rows a catch-up pass owes an answer."""
-    return np.logical_or.reduce([column.tests & Test.LATE for column in readings.columns.values()])
+def test_a_late_row_is_owed_an_answer_whichever_of_its_cells_is_there() -> None:
+    _, state = check(rows([100], {"pm25": [5], "rh": [40]}), CheckState.empty(), NET)
+    block = rows([50, 60, 70, 200], {"pm25": [1, None, None, 3], "rh": [None, 40, None, 4]})
+    seen, _ = check(block, state, NET)
+    assert late(seen).tolist() == [0, 1]
+    assert late(Readings.empty()).tolist() == []
 
 
 def catch_up(stored: Readings, state: CheckState, owed: list[int]) -> tuple[Readings, CheckState]:
