@@ -1,5 +1,6 @@
 """The wires between virtual sensors and MicroPython: one TCP connection per bus, one thread for all."""
 
+import contextlib
 import selectors
 import socket
 import threading
@@ -72,9 +73,13 @@ class Wiring:
             self.port = 0
 
     def call(self, job: Callable[[], None]) -> None:
-        """Run `job` in the server's thread, soon."""
+        """Run `job` in the server's thread, soon; here and now where no such thread runs."""
+        if not self.running:
+            job()
+            return
         self._jobs.append(job)
-        self._bell.send(b"!")
+        with contextlib.suppress(OSError):  # stopped in this instant
+            self._bell.send(b"!")
 
     @property
     def running(self) -> bool:

@@ -134,3 +134,15 @@ def _until(condition: object) -> None:
     while not condition():  # type: ignore[operator]
         assert time.monotonic() < deadline
         time.sleep(0.005)
+
+
+def test_a_stopped_wiring_still_does_what_it_is_told(bench: Workbench) -> None:
+    wiring, done = bench.wiring(), []
+    wiring.start()
+    wiring.call(lambda: done.append("in its thread"))
+    _until(lambda: done)
+    wiring.stop()
+    wiring.call(lambda: done.append("here"))
+    assert done == ["in its thread", "here"]
+    assert not wiring.running
+    wiring.stop()
