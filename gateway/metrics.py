@@ -7,6 +7,7 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, generate_latest
 COUNTERS: Mapping[str, tuple[str, tuple[str, ...]]] = {
     "messages": ("MQTT messages received", ("kind",)),
     "samples_stored": ("Samples committed to the journal", ()),
+    "flagged": ("Values that quality control flagged when they were stored", ("flag",)),
     "batches_stored": ("Batches committed to the journal", ()),
     "doubles": ("Batches that were stored already", ()),
     "conflicts": ("Batches with a stored batch's name and other content", ()),

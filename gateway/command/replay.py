@@ -30,7 +30,7 @@ from gateway.table import Table
 
 MADE = "a site per site or station, a node per device; complete it by hand where more is known."
 QUIET_S = 3.0
-ASK_EVERY_S = 0.5
+ASK_EVERY_S = 1.0
 
 EPILOG = """\b
 Examples:
@@ -194,17 +194,19 @@ def _play(
 
 
 class _Asked:
-    """Asks the gateway now and then whether it has everything, or has named lost what it lacks."""
+    """Asks the gateway now and then whether it has everything, or has named lost what it lacks, and whether its
+    counters stand still: what it had before arrives as doubles."""
 
     def __init__(self, gateway: str, parts: Cut) -> None:
         self._gateway, self._parts, self._next = gateway, parts, 0.0
         self.last: Outcome | None = None
 
     def __call__(self) -> bool:
-        if time.monotonic() >= self._next:
-            self.last = outcome(self._gateway, self._parts.spools) or self.last
-            self._next = time.monotonic() + ASK_EVERY_S
-        return self.last is not None and not self.last.missing_batches
+        if time.monotonic() < self._next:
+            return False
+        before, self.last = self.last, outcome(self._gateway, self._parts.spools) or self.last
+        self._next = time.monotonic() + ASK_EVERY_S
+        return self.last is not None and not self.last.missing_batches and self.last == before
 
 
 class _Quiet:
