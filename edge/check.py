@@ -173,8 +173,11 @@ def evaluate(readings: Readings, network: Network) -> Readings:
 
 
 def rebuild(tail: Readings, network: Network, newest: Mapping[str, int] | None = None) -> CheckState:
-    """The state after a history whose last WINDOW [s] of each node is `tail`; `newest` [ns] names the newest
-    time of nodes that were silent for longer, so that older rows of theirs count as late."""
+    """The state after a history of which `tail` holds each node's rows from WINDOW before its own newest on.
+
+    `newest` [ns] names the newest time of nodes that `tail` leaves out: the older rows that they may still send
+    are late, the newer ones begin anew, as after a silence of WINDOW.
+    """
     state = check(tail, CheckState.empty(), network)[1].including(tuple(newest or ()), network)
     for node, time in (newest or {}).items():
         if node in state.slots:
