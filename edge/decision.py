@@ -34,16 +34,18 @@ class Policy:
     """How a room is kept.
 
     `limit` and `rest` (where cleaning ends) [µg/m³], CO2 limit [ppm] and the part of it where airing ends; a
-    room's own limits `pm25` and `co2` override them, `rest` in proportion. Cost of a `miss` and of a needless
-    `alarm` in one unit. Times [s]: lead, minimum run and rest, hold before a lower level, how long a hand's
-    choice is left alone, life and repetition of commands. `margin` [µg/m³]: by how much outdoor air must be
-    cleaner before a ventilator starts for it. `air` [m³/h]: what a person needs.
+    room's own limits `pm25` and `co2` override them, `rest` in proportion; `down` is the part of `rest` that
+    a lower level must promise. Cost of a `miss` and of a needless `alarm` in one unit. Times [s]: lead, least
+    run and rest, hold before a lower level, how long a hand's choice is left alone, life and repetition of
+    commands. `margin` [µg/m³]: by how much outdoor air must be cleaner before a ventilator starts for it;
+    `air` [m³/h]: what a person needs.
     """
 
     limit: float = 35.0
     rest: float = 25.0
     co2_limit: float = 1000.0
     co2_rest: float = 0.8
+    down: float = 0.85
     lead_s: int = 1800
     miss: float = 4.0
     alarm: float = 1.0

@@ -104,12 +104,13 @@ def _clean(case: _Case, actuator: Actuator, others: Sequence[Level]) -> _Wish:
         return 0, "empty", {"minutes": case.minutes}, ()
     candidates = _candidates(case, actuator, others)
     alone = candidates[0]
-    on = _level(actuator, case.state.running.get(actuator.id)) > 0
+    level = _level(actuator, case.state.running.get(actuator.id))
     details = _details(case, alone)
     peak = max(case.pm25, alone.peak)
-    if not on and peak <= case.limit:
+    if not level and peak <= case.limit:
         return 0, "below", details, candidates
-    enough = [c for c in candidates if c.risk <= case.rest]
+    # Going down asks for more than staying: noise would have it hunt between two levels.
+    enough = [c for c in candidates if c.risk <= case.rest * (case.policy.down if c.level < level else 1.0)]
     best = min(enough, key=lambda c: (c.level > 0, c.cost, c.level)) if enough else candidates[-1]
     key = "over" if case.pm25 > case.limit else "ahead" if peak > case.limit else "cleaning"
     return best.level, key if best.level else "clean", details, candidates

@@ -116,7 +116,7 @@ def retrain(
     actions: Actions = (),
     progress: Progress | None = None,
 ) -> tuple[Model, Report]:
-    """A model from the last `days` of the network's rooms; reads a day at a time, and takes a back seat when it
+    """A model from the last `days` of the rooms; reads a day at a time, and takes a back seat where it
     runs beside the gateway in a thread of its own. Raises `NothingToLearn`."""
     _take_a_back_seat()
     start = now - days * _DAY

@@ -47,7 +47,7 @@ def block(rows: Iterable[tuple[str, int, float, int]], nodes: tuple[str, ...] = 
     keys["dt"] = np.full(size, 10, np.int64)
     pm25 = np.array(value, float)
     column = replace(Column.of_raw(pm25), flag=np.array(flag, np.uint8))
-    return Readings(nodes=nodes, cals=(), columns={"pm25": column}, **keys)
+    return Readings(nodes=nodes, cals=("",), columns={"pm25": column}, **keys)
 
 
 def ns(second: int) -> int:
