@@ -1,37 +1,28 @@
 """Sites and their rooms as answers, from `Live`."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
+from time import perf_counter
 
-from edge.network import Network, Node, Room, Site
-from edge.quantity import QUANTITIES
+from edge.network import Network, Node, Site
 from edge.readings import SECOND
 from gateway.console import spoken
 from gateway.console.advice import RANKS, advise
 from gateway.console.answers import (
     AlarmNow,
-    Cell,
-    GradeId,
     NewNode,
     NodeAnswer,
-    NodeNow,
     Notice,
-    OutlookNow,
-    RoomNow,
     SiteLine,
     SiteNow,
     Sites,
-    State,
-    Step,
 )
-from gateway.console.device import actuator_now, device_name, node_now
-from gateway.console.grade import GRADES, limits
+from gateway.console.device import device_name, node_now
+from gateway.console.grade import limits
 from gateway.console.pulse import Pulse
+from gateway.console.room import room_now, worst_first
 from gateway.console.scene import Places, Scene, Stand, utc
-from gateway.live import Alarm, Live, Outlook
-from gateway.words import N_, Words, alarm_text
-
-STATES: tuple[State, ...] = ("fresh", "stale", "dead", "never")
-"""Best first: a room is as alive as its liveliest node."""
+from gateway.live import Alarm, Live
+from gateway.words import Words, alarm_text
 
 
 class Missing(Exception):
@@ -55,6 +46,10 @@ def notice(nodes: Iterable[Node], words: Words) -> Notice:
     )
 
 
+SHARED = 20
+"""A list of all sites is made anew after so many times what it took: a twentieth of a core at most."""
+
+
 class Board:
     """Answers questions on the present; any number of threads may ask."""
 
@@ -62,6 +57,7 @@ class Board:
         self.live = live
         self.pulse = pulse
         self._places = Places(live.network)
+        self._lists: dict[str, tuple[float, Sites]] = {}
 
     @property
     def network(self) -> Network:
@@ -75,14 +71,15 @@ class Board:
         return Scene.of(self.live, self._places, words, self.pulse.stalled)
 
     def sites(self, words: Words) -> Sites:
-        """Every site in one line, worst first."""
-        scene = self.scene(words)
-        lines = [_line(site, scene) for site in self.network.sites.values()]
-        lines.sort(key=lambda line: (-_rank(line), -line.alarms - line.silent, line.name))
-        tz = next((site.tz for site in self.network.sites.values()), "Asia/Seoul")
-        clock = spoken.clock(scene.moment, scene.moment, tz, words)
-        law = notice(self.network.nodes.values(), words)
-        return Sites(now=scene.moment, tz=tz, clock=clock, stalled=scene.stalled, sites=lines, notice=law)
+        """Every site in one line, worst first; readers share an answer for `SHARED` times what it cost."""
+        kept = self._lists.get(words.lang)
+        if kept and perf_counter() < kept[0]:
+            return kept[1]
+        begun = perf_counter()
+        answer = sites_now(self.network, self.scene(words))
+        done = perf_counter()
+        self._lists[words.lang] = (done + SHARED * (done - begun), answer)
+        return answer
 
     def site(self, id: str, words: Words) -> SiteNow:
         """One site. Raises `Missing`."""
@@ -110,10 +107,25 @@ class Board:
         return self.network.sites[id]
 
 
+def sites_now(network: Network, scene: Scene) -> Sites:
+    """All sites, worst first."""
+    lines = [_line(site, scene) for site in network.sites.values()]
+    lines.sort(key=lambda line: (-_rank(line), -line.alarms - line.silent, line.name))
+    tz = next((site.tz for site in network.sites.values()), "Asia/Seoul")
+    return Sites(
+        now=scene.moment,
+        tz=tz,
+        clock=spoken.clock(scene.moment, scene.moment, tz, scene.words),
+        stalled=scene.stalled,
+        sites=lines,
+        notice=notice(network.nodes.values(), scene.words),
+    )
+
+
 def site_now(site: Site, scene: Scene) -> SiteNow:
     """A site: rooms worst first, outdoor air, alarms, what is silent, the advice."""
     stands = scene.places.stands(site.id, scene.now)
-    rooms = sorted((room_now(room, site, stands, scene) for room in site.rooms.values()), key=_order)
+    rooms = sorted((room_now(room, site, stands, scene) for room in site.rooms.values()), key=worst_first)
     outside = room_now(None, site, stands, scene)
     outdoor = outside if outside.nodes else None
     alarms = [alarm for alarm in scene.alarms if _concerns(alarm, site, scene)]
@@ -135,106 +147,6 @@ def site_now(site: Site, scene: Scene) -> SiteNow:
         refused=scene.refused,
         notice=notice((stand.node for stand in stands), scene.words),
     )
-
-
-def room_now(room: Room | None, site: Site, stands: Iterable[Stand], scene: Scene) -> RoomNow:
-    """A room, or the outdoor air for None."""
-    id, bounds = room.id if room else "", limits(room)
-    nodes = [node_now(stand, site, bounds, scene) for stand in stands if stand.at.room == id]
-    values, speaker = _speaking(nodes)
-    grade = max((cell.grade for cell in values.values() if cell.grade), key=RANKS.__getitem__, default=None)
-    alive: State = min((node.state for node in nodes), key=STATES.index, default="never")
-    return RoomNow(
-        id=id,
-        name=scene.name(room) if room else scene.words.gettext("Outdoors"),
-        state=alive,
-        grade=grade,
-        word=_word(grade, alive, nodes, scene.words),
-        said=next((n.said for n in nodes if n.id == speaker), scene.words.gettext("No monitor in this room")),
-        node=speaker,
-        values=values,
-        limits=bounds,
-        outlook=_outlook(nodes, speaker, scene),
-        actuators=[actuator_now(a, site, scene) for a in scene.places.actuators(site.id, id)] if room else [],
-        nodes=nodes,
-    )
-
-
-def _speaking(nodes: list[NodeNow]) -> tuple[dict[str, Cell], str]:
-    """The cells that speak for a room, and the node whose particles do: usable before unusable, then high
-    before low, then the newest; every quantity for itself."""
-    chosen: dict[str, tuple[Cell, NodeNow]] = {}
-    for node in nodes:
-        for name, cell in node.values.items():
-            if name not in chosen or _weight(cell, node) > _weight(*chosen[name]):
-                chosen[name] = (cell, node)
-    first = next((name for name in ("pm25", "pm10", *chosen) if name in chosen), None)
-    speaker = chosen[first][1].id if first else (nodes[0].id if nodes else "")
-    return {name: cell for name, (cell, _) in chosen.items()}, speaker
-
-
-def _weight(cell: Cell, node: NodeNow) -> tuple[bool, float]:
-    value = cell.value if cell.value is not None else float("-inf")
-    return cell.usable, value if cell.usable else -float(node.age_s or 0)
-
-
-_SILENT: Mapping[State, str] = {
-    "stale": N_("Old value"),
-    "dead": N_("No answer"),
-    "never": N_("Not heard yet"),
-    "fresh": N_("No grade"),
-}
-
-
-def _word(grade: GradeId | None, alive: State, nodes: list[NodeNow], words: Words) -> str:
-    if grade:
-        return words.gettext(GRADES[RANKS[grade]].word)
-    return words.gettext(_SILENT[alive] if nodes else N_("No monitor"))
-
-
-def _outlook(nodes: list[NodeNow], speaker: str, scene: Scene) -> OutlookNow | None:
-    """The speaking node's outlook before any other's; what is past or comes from a silent node is none."""
-    for node in sorted(nodes, key=lambda node: node.id != speaker):
-        found = scene.outlook.get(node.id)
-        if found and node.state == "fresh" and (steps := _steps(found, scene.now)):
-            return _foretold(node.id, found, steps, scene.words)
-    return None
-
-
-def _steps(outlook: Outlook, now: int) -> list[Step]:
-    ahead = sorted((h for h in outlook.horizons if h.target > now), key=lambda h: h.target)
-    return [
-        Step(horizon_s=h.horizon_s, target=utc(h.target), value=h.value, lower=h.lower, upper=h.upper)
-        for h in ahead
-    ]
-
-
-def _foretold(node: str, outlook: Outlook, steps: list[Step], words: Words) -> OutlookNow:
-    quantity = QUANTITIES[outlook.quantity]
-    step = min(steps, key=lambda step: abs(step.horizon_s - 1800))
-    said = words.gettext(
-        "In {minutes} min: {value} {unit} (90 %: {lower} to {upper})",
-        minutes=round(step.horizon_s / 60),
-        value=round(step.value),
-        unit=quantity.unit,
-        lower=round(step.lower),
-        upper=round(step.upper),
-    )
-    return OutlookNow(
-        node=node,
-        quantity=quantity.name,
-        unit=quantity.unit,
-        issued=utc(outlook.issued),
-        model=outlook.model,
-        steps=steps,
-        said=said,
-    )
-
-
-def _order(room: RoomNow) -> tuple[int, float, str]:
-    cell = room.values.get("pm25") or room.values.get("pm10")
-    rank = RANKS[room.grade] if room.grade else -1
-    return -rank, -(cell.value or 0.0) if cell and cell.usable else 0.0, room.name
 
 
 def _when(since: int, site: Site, scene: Scene) -> str:
