@@ -102,7 +102,9 @@ def read(path: Path, tz: str = "Asia/Seoul") -> Table:
     columns = _columns(path)
     if "time" not in columns:
         raise TableError(
-            f"no column `time` among {', '.join(columns)}", str(path), "see docs: exchange tables"
+            f"no column `time` among {', '.join(columns)}",
+            str(path),
+            "the column of the times is named time, its values are ISO 8601",
         )
     time = _times(columns.pop("time"), ZoneInfo(tz), path)
     words = {name: _words(columns.pop(name)) for name in TEXT if name in columns}

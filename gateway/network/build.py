@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 from datetime import date
+from functools import lru_cache
 from itertools import chain
 from typing import Any
 
@@ -59,13 +60,14 @@ def _site(entry: Entry, all: Entries, years: range) -> Site:
         Maintenance(nanoseconds(w["start"], zone), nanoseconds(w["end"], zone), w["why"])
         for w in values.pop("maintenance")
     )
-    free = frozenset((*_holidays(country, years), *closed))
+    free = _holidays(country, years).union(closed)
     return Site(rooms=rooms, holidays=free, maintenance=windows, **values)
 
 
-def _holidays(country: str, years: range) -> Iterable[date]:
+@lru_cache(maxsize=64)
+def _holidays(country: str, years: range) -> frozenset[date]:
     name, _, part = country.partition("-")
-    return holidays.country_holidays(name, part or None, years=years) if name else ()
+    return frozenset(holidays.country_holidays(name, part or None, years=years) if name else ())
 
 
 def _node(entry: Entry, all: Entries) -> Node:

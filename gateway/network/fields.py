@@ -3,7 +3,7 @@
 import re
 from datetime import date
 from typing import Any
-from zoneinfo import ZoneInfo
+from zoneinfo import ZoneInfo, available_timezones
 
 import holidays
 
@@ -68,8 +68,6 @@ def zone(value: object, place: Place) -> Any:
     try:
         return ZoneInfo(value).key if isinstance(value, str) else place.wrong(value, "an IANA time zone")
     except (ValueError, OSError, KeyError):  # a zone name is a path to ZoneInfo: it fails in a path's ways
-        from zoneinfo import available_timezones
-
         known = sorted(available_timezones())
         return place.wrong(value, "an IANA time zone like Asia/Seoul: " + meant(str(value), known))
 
