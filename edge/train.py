@@ -105,9 +105,7 @@ def _learn(rows: Lessons, scaling: _Scaling, cut: int, place: int, horizon: int)
     return head, _verdict(unjudged, head, truth[judged], guess, rows.last[judged], penalty)
 
 
-def _verdict(
-    counts: Verdict, head: Head, truth: Array, guess: Array, last: Array, penalty: float
-) -> Verdict:
+def _verdict(counts: Verdict, head: Head, truth: Array, guess: Array, last: Array, penalty: float) -> Verdict:
     rmse, stays, spread = _rmse(guess, truth), _rmse(last, truth), float(np.std(truth))
     served = guess if head.coef else last
     reach = PERSISTENCE.base + served
