@@ -100,14 +100,8 @@ def decode(
     `now` [ns UTC]: a batch with a sample more than an hour ahead has an impossible time; None: not known yet.
     Whatever bytes come, they end in the readings or in a letter.
     """
-    batches, places, letters = [], [], []
     unknown: Counter[str] = Counter()
-    for place, payload in enumerate(payloads):
-        try:
-            batches.append(_parse(payload, unknown))
-            places.append(place)
-        except Malformed as error:
-            letters.append(Letter(topics[place], payload, str(error)))
+    batches, places, letters = _parsed(topics, payloads, unknown)
     latest = LATEST if now is None else min(LATEST, now // SECOND + AHEAD)
     readings, wrong = _columns([nodes[place] for place in places], batches, latest)
     letters += (Letter(topics[places[i]], payloads[places[i]], reason) for i, reason in wrong)
@@ -117,6 +111,25 @@ def decode(
         if batch.t0 is not None and not _possible(batch, latest)
     )
     return Decoded(readings, tuple(letters), unknown, impossible)
+
+
+def _parsed(
+    topics: Sequence[str], payloads: Sequence[bytes], unknown: Counter[str]
+) -> tuple[list[Any], Sequence[int], list[Letter]]:
+    """The batches, their places in the block, and letters for the others; at once where all are well."""
+    try:
+        if all(len(payload) <= MAX_BYTES for payload in payloads):
+            return list(map(_STRICT.decode, payloads)), range(len(payloads)), []
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        pass  # one of them is not: the loop below finds out which, and what is wrong
+    batches, places, letters = [], [], []
+    for place, payload in enumerate(payloads):
+        try:
+            batches.append(_parse(payload, unknown))
+            places.append(place)
+        except Malformed as error:
+            letters.append(Letter(topics[place], payload, str(error)))
+    return batches, places, letters
 
 
 def _possible(batch: Any, latest: int) -> bool:

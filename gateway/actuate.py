@@ -1,7 +1,7 @@
 """Commands to actuators: sent, acknowledged, repeated, renewed, and raised as an alarm where nobody answers."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, replace
+from dataclasses import dataclass, replace
 
 import msgspec
 
@@ -50,18 +50,14 @@ class Actuate:
         and network files, then send the commands that follow."""
         news = [one for one in decisions if self._said.get(one.actuator) != (one.level, one.key)]
         commands = [(one, made) for one in decisions if (made := self._command(one, now))]
-        rows = [_decided(one, now) for one in news]
+        rows = [_Decided(now, one) for one in news]
         body = [Draft("decision", msgspec.json.encode(rows), names)] if rows else []
-        body += [_ordered([(one.actuator, made) for one, made in commands], now)] if commands else []
-        if body or drafts:
-            self._journal.commit(now, [*drafts, *body])
+        self._order({one.actuator: made for one, made in commands}, [*drafts, *body], now)
         for one in news:
             self._said[one.actuator] = (one.level, one.key)
-        for one, made in commands:
-            self._deliveries[one.actuator] = Delivery(made)
         for one in decisions:
             self._decided[one.actuator] = now
-            self._step(one.actuator, now)
+        self.tick(now)
 
     def heard(self, actuator: str, state: State, now: int) -> None:
         """Take in an actuator's state message."""
@@ -78,9 +74,27 @@ class Actuate:
         self._show(actuator, heard)
 
     def tick(self, now: int) -> None:
-        """Repeat, renew and give up as due."""
-        for actuator in tuple(self._deliveries):
-            self._step(actuator, now)
+        """Send, repeat, renew and give up as due."""
+        steps = [(name, due(one, now // SECOND, *self._pace)) for name, one in self._deliveries.items()]
+        self._order({name: self._renewed(name, now) for name, what in steps if what is Due.REFRESH}, [], now)
+        for name, what in steps:
+            if actuator := self._live.network.actuators.get(name):
+                _STEPS[what](self, actuator, now)
+
+    @property
+    def _pace(self) -> tuple[int, int]:
+        return self._policy.repeat_s, self._policy.repeats
+
+    def _order(self, commands: Mapping[str, Command | None], drafts: Sequence[Draft], now: int) -> None:
+        """Commit new commands, in one transaction with `drafts`, and let them take the place of the last ones."""
+        made = {name: command for name, command in commands.items() if command is not None}
+        rows = [_Ordered(now, name, command) for name, command in made.items()]
+        drafts = [*drafts, *([Draft("command", msgspec.json.encode(rows))] if rows else [])]
+        if drafts:
+            self._journal.commit(now, drafts)
+        for name, command in made.items():
+            last = self._deliveries.get(name)
+            self._deliveries[name] = Delivery(command, alarmed=bool(last and last.alarmed))
 
     # -- one actuator -----------------------------------------------------------------------------------
 
@@ -99,18 +113,18 @@ class Actuate:
         number = command_id(self._term, self._counter)
         return Command(number, now // SECOND, self._policy.ttl_s, level, reason)
 
-    def _step(self, name: str, now: int) -> None:
-        delivery, actuator = self._deliveries.get(name), self._live.network.actuators.get(name)
-        if delivery is None or actuator is None:
-            self._deliveries.pop(name, None)
-            return
-        what = due(delivery, now // SECOND, self._policy.repeat_s, self._policy.repeats)
-        _STEPS[what](self, actuator, delivery, now)
+    def _renewed(self, name: str, now: int) -> Command | None:
+        """The same said anew; None, so that it expires, where nobody has decided for long: the data is stale."""
+        delivery = self._deliveries[name]
+        if now - self._decided.get(name, 0) > self._policy.ttl_s * SECOND:
+            return None
+        return self._new(delivery.command.level, delivery.command.reason, now)
 
-    def _nothing(self, actuator: Actuator, delivery: Delivery, now: int) -> None:
+    def _nothing(self, actuator: Actuator, now: int) -> None:
         pass
 
-    def _send(self, actuator: Actuator, delivery: Delivery, now: int) -> None:
+    def _send(self, actuator: Actuator, now: int) -> None:
+        delivery = self._deliveries[actuator.id]
         topic = f"{self._live.network.root}/{actuator.site}/{actuator.id}/set"
         if self._publish(topic, delivery.command.encode()):
             self._metrics.count("commands", how="repeat" if delivery.sends else "send")
@@ -120,25 +134,17 @@ class Actuate:
             told = replace(acting, told=command.level, reason=command.reason, command=command.id, told_at=now)
             self._show(actuator.id, told)
 
-    def _refresh(self, actuator: Actuator, delivery: Delivery, now: int) -> None:
-        """Say the same anew; where nobody has decided for long (the room's data is stale), let it expire."""
-        if not delivery.acknowledged:
-            self._unanswered(actuator, delivery)
-        if now - self._decided.get(actuator.id, 0) > self._policy.ttl_s * SECOND:
+    def _refresh(self, actuator: Actuator, now: int) -> None:
+        if self._deliveries[actuator.id].sends:
             del self._deliveries[actuator.id]
-            return
-        command = self._new(delivery.command.level, delivery.command.reason, now)
-        self._journal.commit(now, [_ordered([(actuator.id, command)], now)])
-        self._send(actuator, Delivery(command, alarmed=delivery.alarmed), now)
+        else:
+            self._send(actuator, now)
 
-    def _alarm(self, actuator: Actuator, delivery: Delivery, now: int) -> None:
-        self._unanswered(actuator, delivery)
-        self._deliveries[actuator.id] = replace(delivery, alarmed=True)
-
-    def _unanswered(self, actuator: Actuator, delivery: Delivery) -> None:
-        if not delivery.alarmed:
-            self._metrics.count("unacknowledged")
+    def _alarm(self, actuator: Actuator, now: int) -> None:
+        delivery = self._deliveries[actuator.id]
+        self._metrics.count("unacknowledged")
         self._alarms.raised("unacknowledged", actuator.id, actuator.site, command=delivery.command.id)
+        self._deliveries[actuator.id] = replace(delivery, alarmed=True)
 
     def _show(self, actuator: str, acting: Acting) -> None:
         delivery = self._deliveries.get(actuator)
@@ -146,7 +152,7 @@ class Actuate:
         self._live.acting[actuator] = replace(acting, acknowledged=acknowledged)
 
 
-_STEPS: Mapping[Due, Callable[[Actuate, Actuator, Delivery, int], None]] = {
+_STEPS: Mapping[Due, Callable[[Actuate, Actuator, int], None]] = {
     Due.NOTHING: Actuate._nothing,
     Due.SEND: Actuate._send,
     Due.REPEAT: Actuate._send,
@@ -155,17 +161,14 @@ _STEPS: Mapping[Due, Callable[[Actuate, Actuator, Delivery, int], None]] = {
 }
 
 
-def _ordered(commands: Sequence[tuple[str, Command]], now: int) -> Draft:
-    rows = [{"at": now, "actuator": actuator, **asdict(command)} for actuator, command in commands]
-    return Draft("command", msgspec.json.encode(rows))
+@dataclass(frozen=True, slots=True)
+class _Ordered:
+    at: int
+    actuator: str
+    command: Command
 
 
-def _decided(decision: Decision, now: int) -> Mapping[str, object]:
-    return {
-        "at": now,
-        "actuator": decision.actuator,
-        "level": decision.level,
-        "key": decision.key,
-        "details": decision.details,
-        "candidates": [asdict(one) for one in decision.candidates],
-    }
+@dataclass(frozen=True, slots=True)
+class _Decided:
+    at: int
+    decision: Decision

@@ -21,7 +21,7 @@ from gateway.metrics import Metrics
 from gateway.present import Present, Rooms
 from gateway.river import Block
 
-PACE = 0.25
+PACE = 0.5
 """Seconds between two looks ahead: at more blocks a second, several share one."""
 
 FRESH = 3

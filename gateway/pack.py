@@ -9,7 +9,7 @@ from edge.quantity import QUANTITIES
 from edge.readings import CELLS, KEYS, Array, Column, Readings
 
 _FIELD = {"raw": "{}_raw", "value": "{}", "u": "{}_u", "flag": "{}_flag", "tests": "{}_tests"}
-_OPTIONS = pa.ipc.IpcWriteOptions(compression=pa.Codec("zstd", 1), use_threads=False)
+_OPTIONS = pa.ipc.IpcWriteOptions(compression="lz4", use_threads=False)
 _WORDS = {"node": "nodes", "cal": "cals"}
 
 

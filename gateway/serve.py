@@ -1,6 +1,6 @@
 """The gateway: one thread that takes messages in blocks, passes them through the river and does its chores."""
 
-import sqlite3
+import gc
 import threading
 import time
 from collections.abc import Callable, Sequence
@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import structlog
 
 from edge.check import WINDOW, CheckState, rebuild
@@ -16,7 +17,7 @@ from edge.feature import DEPTH
 from edge.forecast import Forecaster
 from edge.network import Network
 from edge.problem import Problem
-from edge.readings import SECOND, Readings, concat
+from edge.readings import SECOND, Array, Readings, concat
 from gateway.actuate import Actuate
 from gateway.archive import Archive
 from gateway.archiving import Archiving
@@ -83,13 +84,17 @@ class Gateway:
         self.failed = False
         self._stopping = threading.Event()
         self._thread: threading.Thread | None = None
-        self._lock: sqlite3.Connection | None = None
+        self._lock: Any = None
 
     # -- life -------------------------------------------------------------------------------------------
 
     def start(self) -> None:
         """Build everything, then run in a thread of its own; errors of the network files are raised here."""
         self._assemble(load(self.options.network))
+        # Blocks of a thousand messages are many short-lived lists and no cycles: collect seldom, and not what
+        # stays for the process's life.
+        gc.freeze()
+        gc.set_threshold(50_000, 20, 100)
         self._thread = threading.Thread(target=self._run, name="river", daemon=True)
         self._thread.start()
 
@@ -98,6 +103,7 @@ class Gateway:
         self._stopping.set()
         if self._thread is not None:
             self._thread.join(within)
+        self.journal.close()
 
     def report(self) -> dict[str, Any]:
         """The ledger as a JSON object."""
@@ -336,9 +342,7 @@ class Gateway:
         log.info("model trained", model=model.id, report=str(report))
 
 
-def _of(rows: Readings, nodes: Sequence[str]) -> Any:
-    import numpy as np
-
+def _of(rows: Readings, nodes: Sequence[str]) -> Array:
     return np.array([name in nodes for name in rows.nodes] or [False])[rows.node]
 
 
