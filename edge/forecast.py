@@ -93,13 +93,12 @@ class Forecaster:
 
     def predict(self, network: Network, now: int, nodes: Sequence[str] | None = None) -> Forecasts:
         """Forecasts at `now` [ns] of `nodes` (default: all) with a sample younger than three intervals."""
-        layout = self._placed(network, now)
+        # Another thread may put a new model in force: one look ahead is one model's.
+        model, layout = self.model, self._placed(network, now)
         slots = self._chosen(layout, now, nodes)
+        value, lower, upper = model.predict(features(self._windows(slots, layout)), layout.indoor[slots])
         names = tuple(self._slots)
-        value, lower, upper = self.model.predict(features(self._windows(slots, layout)), layout.indoor[slots])
-        chosen = tuple(names[slot] for slot in slots)
-        origin = self._newest[slots]
-        model = self.model
+        chosen, origin = tuple(names[slot] for slot in slots), self._newest[slots]
         return Forecasts(chosen, origin, model.horizons, value, lower, upper, model.id, model.quantity)
 
     def windows(self, network: Network, now: int, nodes: Sequence[str]) -> Windows:
