@@ -182,7 +182,9 @@ def measure(batches: int, rounds: int) -> dict[str, Any]:
                 folder = Path(scratch) / f"{name}{turn}"
                 network_file(folder)
                 reports[name].append(_round(program, name, batches, folder))
-                _tell(f"round {turn + 1} of {rounds}: {name} {reports[name][-1]['cpu'] / batches * 1e6:.1f} µs a batch")
+                _tell(
+                    f"round {turn + 1} of {rounds}: {name} {reports[name][-1]['cpu'] / batches * 1e6:.1f} µs a batch"
+                )
     return _summary(reports, batches)
 
 
@@ -198,7 +200,9 @@ def _round(program: str, name: str, batches: int, folder: Path) -> dict[str, flo
 
 
 def _summary(reports: dict[str, list[dict[str, float]]], batches: int) -> dict[str, Any]:
-    cpu = {name: statistics.median(one["cpu"] for one in rows) / batches * 1e6 for name, rows in reports.items()}
+    cpu = {
+        name: statistics.median(one["cpu"] for one in rows) / batches * 1e6 for name, rows in reports.items()
+    }
     last = reports["ours"][-1]
     return {
         "samples_per_s": round(batches * SAMPLES / statistics.median(one["wall"] for one in reports["ours"])),
@@ -208,7 +212,9 @@ def _summary(reports: dict[str, list[dict[str, float]]], batches: int) -> dict[s
         "disk_bytes_per_batch": round(last["disk"] / batches, 1),
         "written_bytes_per_batch": round(last["written"] / batches, 1),
         "batches": batches,
-        "counts": {name: last[name] for name in ("forecasts", "decisions", "commands", "stage_failures", "letters")},
+        "counts": {
+            name: last[name] for name in ("forecasts", "decisions", "commands", "stage_failures", "letters")
+        },
     }
 
 
@@ -218,7 +224,9 @@ def _tell(text: str) -> None:
 
 def main() -> None:
     """Print the figures."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--batches", type=int, default=20_000)
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--json", action="store_true", help="one JSON object on standard output")
@@ -229,7 +237,11 @@ def main() -> None:
         print(json.dumps(CONSUMERS[name](int(port), int(batches), Path(folder))), flush=True)
         os._exit(0)
     figures = measure(options.batches, options.rounds)
-    print(json.dumps(figures) if options.json else "\n".join(f"{name}: {value}" for name, value in figures.items()))
+    print(
+        json.dumps(figures)
+        if options.json
+        else "\n".join(f"{name}: {value}" for name, value in figures.items())
+    )
 
 
 if __name__ == "__main__":

@@ -161,9 +161,7 @@ def _tolerant(payload: bytes, unknown: Counter[str]) -> Any:
     return batch
 
 
-def _columns(
-    nodes: list[str], batches: list[Any], latest: int
-) -> tuple[Readings, list[tuple[int, str]]]:
+def _columns(nodes: list[str], batches: list[Any], latest: int) -> tuple[Readings, list[tuple[int, str]]]:
     if not batches:
         return Readings.empty(), []
     table = dict(zip(_FIELDS, zip(*map(msgspec.structs.astuple, batches), strict=True), strict=True))

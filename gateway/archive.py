@@ -68,7 +68,11 @@ class Archive:
     def sweep(self) -> int:
         """Remove files that the manifest doesn't name (a crash left them, or a rewrite replaced them)."""
         known = set(self._journal.files(-(1 << 40), 1 << 40))
-        stray = [p for p in self._folder.rglob("*.*") if str(p.relative_to(self._folder)) not in known and p.is_file()]
+        stray = [
+            p
+            for p in self._folder.rglob("*.*")
+            if str(p.relative_to(self._folder)) not in known and p.is_file()
+        ]
         for path in stray:
             path.unlink()
         return len(stray)
@@ -84,4 +88,4 @@ def _sync(folder: Path) -> None:
 
 def in_hour(rows: Readings, hour: int) -> Array:
     """Mask of the rows whose sample time lies in that hour since 1970."""
-    return (rows.time != UNTIMED) & (rows.time // HOUR == hour)
+    return np.asarray((rows.time != UNTIMED) & (rows.time // HOUR == hour))

@@ -1,13 +1,11 @@
 """Moves hours that have ended from the journal to the archive, and lets the journal's blocks go."""
 
-
 from edge.readings import UNTIMED
 from gateway.archive import HOUR, Archive, in_hour
 from gateway.history import History, newest
 from gateway.journal import Journal
 from gateway.live import Live
 from gateway.metrics import Metrics
-
 
 AFTER = 1
 """Hours after its end that an hour is archived."""
@@ -69,5 +67,3 @@ class Archiving:
     def _site(self, node: str, time: int) -> str:
         place = self._live.network.placed(node, max(time, 0) or self._live.now)
         return place.site if place else ""
-
-

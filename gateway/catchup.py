@@ -3,12 +3,10 @@
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-import numpy as np
-
 from edge.calibrate import calibrate
 from edge.check import WINDOW, revise
 from edge.place import place
-from edge.readings import SECOND, Readings
+from edge.readings import SECOND, Array, Readings
 from gateway.history import History
 from gateway.journal import Journal
 from gateway.ledger import Ledger
@@ -101,7 +99,9 @@ class Catchup:
         self._journal.commit(at, readings_draft(rows, at, b"", "revision"), (), (), late, settled, retimed)
 
 
-def _times(rows: Readings) -> Iterable[tuple[str, np.ndarray]]:  # type: ignore[type-arg]  # of ns
-    return ((node, rows.time[rows.node == code]) for code, node in enumerate(rows.nodes) if (rows.node == code).any())
-
-
+def _times(rows: Readings) -> Iterable[tuple[str, Array]]:
+    return (
+        (node, rows.time[rows.node == code])
+        for code, node in enumerate(rows.nodes)
+        if (rows.node == code).any()
+    )

@@ -48,4 +48,4 @@ class DataClock:
         self._second = second
 
 
-CLOCKS = {"system": SystemClock, "data": DataClock}
+CLOCKS: dict[str, type[SystemClock] | type[DataClock]] = {"system": SystemClock, "data": DataClock}

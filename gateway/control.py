@@ -78,7 +78,13 @@ class Decide:
     """Decides for each room that had news, and hands the decisions to the actuators' side."""
 
     def __init__(
-        self, live: Live, policy: Policy, actuate: Actuate, forecaster: Forecaster, clock: Clock, metrics: Metrics
+        self,
+        live: Live,
+        policy: Policy,
+        actuate: Actuate,
+        forecaster: Forecaster,
+        clock: Clock,
+        metrics: Metrics,
     ) -> None:
         self._live, self._policy, self._actuate = live, policy, actuate
         self.policy_hash = sha256(repr(policy).encode()).hexdigest()[:16]
@@ -92,7 +98,9 @@ class Decide:
         network = self._live.network
         self._rooms = self._rooms.current(network, now) if self._rooms else Rooms.at(network, now)
         places = [self._rooms.place.get(node) for node in block.asked]
-        keys = dict.fromkeys((p.site, p.room) for p in places if p and (p.site, p.room) in self._rooms.actuators)
+        keys = dict.fromkeys(
+            (p.site, p.room) for p in places if p and (p.site, p.room) in self._rooms.actuators
+        )
         decisions = tuple(one for key in keys for one in self._decide(self._rooms, key, now))
         self._metrics.count("decisions", len(decisions))
         self._actuate.take(decisions, self._drafts(block), self._names(), now)

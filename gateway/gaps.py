@@ -42,7 +42,9 @@ class Gaps:
 
     def tick(self, now: float) -> None:
         """Ask for what is due at `now` [monotonic s]."""
-        open_gaps = {key: gaps for key, log in self._ledger.logs.items() if not log.ended and (gaps := log.gaps())}
+        open_gaps = {
+            key: gaps for key, log in self._ledger.logs.items() if not log.ended and (gaps := log.gaps())
+        }
         for key in self._asked.keys() - open_gaps.keys():
             del self._asked[key]
         requests = 0

@@ -114,7 +114,9 @@ class Journal:
     def _migrate(self, db: sqlite3.Connection) -> None:
         (version,) = db.execute("PRAGMA user_version").fetchone()
         if version > VERSION:
-            raise JournalError(f"{self.path}: schema {version} is newer than this gongi's {VERSION}: upgrade gongi")
+            raise JournalError(
+                f"{self.path}: schema {version} is newer than this gongi's {VERSION}: upgrade gongi"
+            )
         if version == 0:
             db.executescript(f"BEGIN IMMEDIATE; {_SCHEMA} PRAGMA user_version={VERSION}; COMMIT;")
 
@@ -160,13 +162,19 @@ class Journal:
             ids = [_append(db, at, draft) for draft in drafts]
             words = [(at, one.topic, one.payload[:LETTER_BYTES], one.reason) for one in letters]
             self._keep(db, "letter", LETTERS, words)
-            self._keep(db, "quarantine", QUARANTINE, [(at, one.node, one.topic, one.payload) for one in waiting])
+            self._keep(
+                db, "quarantine", QUARANTINE, [(at, one.node, one.topic, one.payload) for one in waiting]
+            )
             db.executemany("DELETE FROM late WHERE node = ?", [(node,) for node in settled])
             db.executemany(_LATE, late)
-            db.executemany("DELETE FROM pending WHERE hour < 0 AND block = ?", [(block,) for block in retimed])
+            db.executemany(
+                "DELETE FROM pending WHERE hour < 0 AND block = ?", [(block,) for block in retimed]
+            )
         return ids
 
-    def _keep(self, db: sqlite3.Connection, table: str, most: int, rows: Sequence[tuple[object, ...]]) -> None:
+    def _keep(
+        self, db: sqlite3.Connection, table: str, most: int, rows: Sequence[tuple[object, ...]]
+    ) -> None:
         if not rows:
             return
         db.executemany(f"INSERT INTO {table} ({_COLUMNS[table]}) VALUES (?,?,?,?)", rows)
@@ -205,7 +213,8 @@ class Journal:
     def touching(self, start: int, end: int) -> list[int]:
         """Ids of unreleased blocks with sample times in [start, end) ns, oldest first."""
         rows = self._db.execute(
-            "SELECT id FROM block WHERE last >= ? AND first < ? AND body IS NOT NULL ORDER BY id", (start, end)
+            "SELECT id FROM block WHERE last >= ? AND first < ? AND body IS NOT NULL ORDER BY id",
+            (start, end),
         )
         return [number for (number,) in rows]
 
@@ -227,7 +236,8 @@ class Journal:
     def covering(self, start: int, end: int) -> list[int]:
         """Ids of readings blocks, released or not, with sample times in [start, end] ns, newest first."""
         rows = self._db.execute(
-            "SELECT id FROM block WHERE last >= ? AND first <= ? AND kind = 'readings' ORDER BY id DESC", (start, end)
+            "SELECT id FROM block WHERE last >= ? AND first <= ? AND kind = 'readings' ORDER BY id DESC",
+            (start, end),
         )
         return [number for (number,) in rows]
 
@@ -244,7 +254,9 @@ class Journal:
 
     def files(self, first: int, end: int) -> list[str]:
         """Names of the archive's files of the hours [first, end) since 1970, oldest first."""
-        rows = self._db.execute("SELECT name FROM file WHERE hour >= ? AND hour < ? ORDER BY hour", (first, end))
+        rows = self._db.execute(
+            "SELECT name FROM file WHERE hour >= ? AND hour < ? ORDER BY hour", (first, end)
+        )
         return [name for (name,) in rows]
 
     def ripe(self, before: int, untimed_before: int, most: int = 100) -> dict[int, list[int]]:
@@ -264,7 +276,9 @@ class Journal:
         """Enter an hour's file in the manifest and take its rows off the journal's hands, together."""
         with self.transaction() as db:
             db.execute("INSERT OR REPLACE INTO file VALUES (?, ?, ?, ?)", (hour, name, rows, sha256))
-            db.executemany("DELETE FROM pending WHERE hour = ? AND block = ?", [(hour, one) for one in blocks])
+            db.executemany(
+                "DELETE FROM pending WHERE hour = ? AND block = ?", [(hour, one) for one in blocks]
+            )
 
     def release(self, passed: int) -> int:
         """Drop the bodies of archived blocks up to `passed`, which every cursor has passed; how many."""
@@ -307,12 +321,16 @@ class Journal:
 
     def letters(self, most: int = 100) -> list[tuple[int, str, bytes, str]]:
         """The newest dead letters: (at, topic, payload, reason)."""
-        rows = self._db.execute("SELECT at, topic, payload, reason FROM letter ORDER BY id DESC LIMIT ?", (most,))
+        rows = self._db.execute(
+            "SELECT at, topic, payload, reason FROM letter ORDER BY id DESC LIMIT ?", (most,)
+        )
         return rows.fetchall()
 
     def rejects(self, most: int = 100) -> list[tuple[str, int, str, str]]:
         """The newest rejected lines: (cursor, block, line, reason)."""
-        rows = self._db.execute("SELECT cursor, block, line, reason FROM reject ORDER BY id DESC LIMIT ?", (most,))
+        rows = self._db.execute(
+            "SELECT cursor, block, line, reason FROM reject ORDER BY id DESC LIMIT ?", (most,)
+        )
         return rows.fetchall()
 
     def waiting(self, node: str | None = None, most: int = 1000) -> list[tuple[int, Waiting]]:

@@ -35,7 +35,16 @@ class Header(msgspec.Struct, frozen=True):
         return np.frombuffer(getattr(self, name), _TYPES[name])
 
 
-_TYPES = {"node": "<i4", "log": "<u4", "seq": "<i8", "hash": "<u8", "boot": "<i8", "offset": "<i8", "timed": "u1", "last": "<i8"}
+_TYPES = {
+    "node": "<i4",
+    "log": "<u4",
+    "seq": "<i8",
+    "hash": "<u8",
+    "boot": "<i8",
+    "offset": "<i8",
+    "timed": "u1",
+    "last": "<i8",
+}
 
 
 @dataclass

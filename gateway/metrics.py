@@ -70,7 +70,9 @@ class Metrics:
             name: Counter(f"gongi_{name}", text, labels, registry=self._registry)
             for name, (text, labels) in COUNTERS.items()
         }
-        self._gauges = {name: Gauge(f"gongi_{name}", text, registry=self._registry) for name, text in GAUGES.items()}
+        self._gauges = {
+            name: Gauge(f"gongi_{name}", text, registry=self._registry) for name, text in GAUGES.items()
+        }
 
     def count(self, name: str, amount: float = 1, **labels: str) -> None:
         """Add to a counter."""

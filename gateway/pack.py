@@ -37,14 +37,12 @@ def _array(numbers: Array, words: Sequence[str] | None) -> pa.Array:
 def from_table(table: pa.RecordBatch | pa.Table) -> Readings:
     """The rows of a record batch or table that `to_batch` made."""
     fields = {name: table.column(name) for name in table.schema.names}
-    keys, words = {}, {}
-    for name, kind in KEYS.items():
-        column = fields[name]
-        if name in _WORDS:
-            column, words[_WORDS[name]] = _indexed(column)
-        keys[name] = np.asarray(column).astype(kind, copy=False)
+    node, nodes = _indexed(fields["node"])
+    cal, cals = _indexed(fields["cal"])
+    fields |= {"node": node, "cal": cal}
+    keys = {name: np.asarray(fields[name]).astype(kind, copy=False) for name, kind in KEYS.items()}
     columns = {name: _column(name, fields) for name in QUANTITIES if f"{name}_raw" in fields}
-    return Readings(columns=columns, **keys, **words)
+    return Readings(nodes=nodes, cals=cals, columns=columns, **keys)
 
 
 def _indexed(column: pa.Array | pa.ChunkedArray) -> tuple[pa.Array, tuple[str, ...]]:
@@ -57,7 +55,9 @@ def _indexed(column: pa.Array | pa.ChunkedArray) -> tuple[pa.Array, tuple[str, .
 def _column(quantity: str, fields: dict[str, pa.Array]) -> Column:
     raw = np.asarray(fields[f"{quantity}_raw"])
     cells = {cell: fields.get(_FIELD[cell].format(quantity), raw) for cell in CELLS}
-    return Column(**{cell: np.asarray(array).astype(CELLS[cell], copy=False) for cell, array in cells.items()})
+    return Column(
+        **{cell: np.asarray(array).astype(CELLS[cell], copy=False) for cell, array in cells.items()}
+    )
 
 
 def pack(readings: Readings) -> bytes:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from edge.network import Actuator, Network, Node, Placement
-from edge.readings import SECOND, Flag, Readings, concat
+from edge.readings import SECOND, Array, Flag, Readings, concat
 from gateway.live import Alarm, Latest, Live, Value
 
 
@@ -31,7 +31,7 @@ class Present:
         last = np.append(np.diff(rows.node[order]) != 0, True)[: order.size]
         return tuple(node for node in self._shown(rows, order[last]))
 
-    def _shown(self, rows: Readings, places: np.ndarray) -> Iterator[str]:  # type: ignore[type-arg]  # of positions
+    def _shown(self, rows: Readings, places: Array) -> Iterator[str]:
         for place in places.tolist():
             node, time = rows.nodes[rows.node[place]], int(rows.time[place])
             old = self._live.latest.get(node)

@@ -189,7 +189,9 @@ class Receiver:
         try:
             self._client.connect(self._broker.host, self._broker.port, keepalive=30)
         except OSError as error:
-            log.warning("broker unreachable", host=self._broker.host, port=self._broker.port, error=str(error))
+            log.warning(
+                "broker unreachable", host=self._broker.host, port=self._broker.port, error=str(error)
+            )
             return False
         return True
 

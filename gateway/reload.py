@@ -75,5 +75,7 @@ def fingerprint(path: Path) -> tuple[tuple[str, int, int], ...]:
 
 def contents(path: Path) -> bytes:
     """The files as they stand, one after the other under their names, to be kept by hash."""
-    parts = [f"# {file.relative_to(path.parent)}\n{file.read_text(encoding='utf-8')}" for file in _files(path)]
+    parts = [
+        f"# {file.relative_to(path.parent)}\n{file.read_text(encoding='utf-8')}" for file in _files(path)
+    ]
     return "\n".join(parts).encode()

@@ -54,7 +54,9 @@ class Failed(Exception):
 class River:
     """The stages in their order; `alarm(stage, error)` is told of each failure."""
 
-    def __init__(self, stages: Sequence[tuple[str, Stage]], metrics: Metrics, alarm: Callable[[str, str], None]) -> None:
+    def __init__(
+        self, stages: Sequence[tuple[str, Stage]], metrics: Metrics, alarm: Callable[[str, str], None]
+    ) -> None:
         self.stages = tuple(stages)
         self._metrics = metrics
         self._alarm = alarm

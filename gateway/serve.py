@@ -139,7 +139,9 @@ class Gateway:
             ("forecast", Forecast(self.forecaster, self.present, live, self.clock, metrics)),
             ("decide", decide),
         )
-        self.river = River(stages, metrics, lambda stage, error: self.alarms.raised("stage", stage, error=error))
+        self.river = River(
+            stages, metrics, lambda stage, error: self.alarms.raised("stage", stage, error=error)
+        )
         self._cursors()
         self.chores = self._chores()
 
@@ -362,5 +364,3 @@ class Chore:
         if now >= self.due:
             self.due = now + self.every
             self.do(now)
-
-

@@ -130,8 +130,6 @@ class Decode:
             self._metrics.count(name, amount)
 
 
-
-
 @dataclass(slots=True)
 class _Sorted:
     """A block's messages but known nodes' samples, by what they are, and how many came of each kind."""
@@ -163,7 +161,10 @@ class Deduplicate:
         self._metrics.count("conflicts", len(conflicts))
         letters = tuple(_conflict(block.messages, name) for name in conflicts)
         return replace(
-            block, readings=readings.take(rows), doubles=first.take(doubles), letters=(*block.letters, *letters)
+            block,
+            readings=readings.take(rows),
+            doubles=first.take(doubles),
+            letters=(*block.letters, *letters),
         )
 
     def _known(self, first: Readings) -> tuple[Array, dict[int, Name]]:
@@ -191,7 +192,9 @@ class Deduplicate:
         times = first.time[places]
         timed = times[times != UNTIMED]
         start, end = (int(timed.min()), int(timed.max()) + HOUR) if timed.size else (0, 0)
-        stored = fresh | self._doubles.hashes({name for name in again.values() if name not in fresh}, start, end)
+        stored = fresh | self._doubles.hashes(
+            {name for name in again.values() if name not in fresh}, start, end
+        )
         same = np.array([stored.get(again[place]) == int(first.hash[place]) for place in again], bool)
         return places[same], [again[int(place)] for place in places[~same]]
 
@@ -300,7 +303,12 @@ def report_drafts(block: Block, live: Live) -> list[Draft]:
                 if isinstance(one, Info) and one.log and address.device in live.network.nodes
             ]
             drafts.append(Draft(kind, msgspec.json.encode(body), msgspec.json.encode(told)))
-    gone = [lost for address, one in block.reports if isinstance(one, report.Reply) for lost in _gone(address, one)]
+    gone = [
+        lost
+        for address, one in block.reports
+        if isinstance(one, report.Reply)
+        for lost in _gone(address, one)
+    ]
     if gone:
         drafts.append(lost_draft(gone))
     return drafts
@@ -330,4 +338,3 @@ def _late(readings: Readings) -> list[tuple[str, int, int]]:
         (readings.nodes[code], int(times[nodes == code].min()), int(times[nodes == code].max()))
         for code in np.unique(nodes).tolist()
     ]
-

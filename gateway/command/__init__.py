@@ -9,6 +9,7 @@ from edge.problem import Problem
 
 # One row per command: its name and where it is. `gongi NAME` imports that row alone.
 COMMANDS: dict[str, str] = {
+    "demo": "gateway.command.demo:demo",
     "check": "gateway.command.check:check",
     "ledger": "gateway.command.ledger:ledger",
     "serve": "gateway.command.serve:serve",

@@ -14,8 +14,10 @@ from gateway.ledger import Ledger
 
 
 @click.command(epilog="Example: gongi ledger --data data --json")
-@click.option("--data", type=click.Path(path_type=Path), default=Path("data"), show_default=True, help="Where it is.")
-@click.option("--json", "as_json", is_flag=True, help="One JSON object: {\"logs\": [...]}.")
+@click.option(
+    "--data", type=click.Path(path_type=Path), default=Path("data"), show_default=True, help="Where it is."
+)
+@click.option("--json", "as_json", is_flag=True, help='One JSON object: {"logs": [...]}.')
 def ledger(data: Path, as_json: bool) -> None:
     """Say for each log of each node which batches are stored, which are awaited, and which are lost and why.
 
@@ -23,7 +25,9 @@ def ledger(data: Path, as_json: bool) -> None:
     """
     path = data / "journal.sqlite"
     if not path.exists():
-        raise Problem("there is no journal", str(path), "name the gateway's folder: gongi ledger --data FOLDER")
+        raise Problem(
+            "there is no journal", str(path), "name the gateway's folder: gongi ledger --data FOLDER"
+        )
     rows = Ledger.load(Journal(path)).table()
     if as_json:
         click.echo(json.dumps({"logs": rows}, ensure_ascii=False))
@@ -37,7 +41,9 @@ def _table(rows: list[dict[str, Any]]) -> Table:
     table = Table("node", "log", "next", "stored", "awaited", "lost")
     for row in rows:
         lost = ", ".join(f"{one['from']}–{one['to']}: {one['reason']}" for one in row["lost"])
-        table.add_row(row["node"], row["log"], str(row["next"]), _spans(row["stored"]), _spans(row["gaps"]), lost)
+        table.add_row(
+            row["node"], row["log"], str(row["next"]), _spans(row["stored"]), _spans(row["gaps"]), lost
+        )
     return table
 
 

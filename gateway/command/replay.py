@@ -6,6 +6,7 @@ import sys
 import time
 from collections.abc import Callable
 from dataclasses import asdict
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -25,12 +26,11 @@ from gateway import table as tables
 from gateway.network import load
 from gateway.network.of_table import MOST_SAMPLES, document, from_table, toml
 from gateway.publish import broker_of
-from gateway.replay import Cut, Outcome, Player, ReplayError, cut, outcome
+from gateway.receive import Broker
+from gateway.replay import Asked, Cut, Outcome, Player, Quiet, ReplayError, cut, outcome
 from gateway.table import Table
 
 MADE = "a site per site or station, a node per device; complete it by hand where more is known."
-QUIET_S = 3.0
-ASK_EVERY_S = 1.0
 
 EPILOG = """\b
 Examples:
@@ -133,7 +133,8 @@ def replay(
         return
     made = load(network) if network else from_table(rows, tz, batch)
     parts = cut(rows, made)
-    report = _play(parts, made, broker_of(address, ca=ca), speed, gateway, wait, as_json)
+    with _bar(as_json) as bar:
+        report = _play(parts, made, broker_of(address, ca=ca), speed, gateway, wait, bar)
     whole = {"table": str(table), "network": made.hash, **_of_table(rows, parts), **report}
     click.echo(json.dumps(whole)) if as_json else _show(whole)
     sys.exit(0 if report["complete"] is not False else 1)
@@ -147,78 +148,45 @@ def _written(target: Path, as_json: bool) -> None:
     click.echo(json.dumps({"network": str(target), **counts}) if as_json else text)
 
 
+def _bar(quiet: bool) -> Progress:
+    columns = (TextColumn("{task.description}"), BarColumn(), TaskProgressColumn(), MofNCompleteColumn())
+    return Progress(*columns, TimeRemainingColumn(), console=Console(stderr=True), disable=quiet)
+
+
 def _play(
-    parts: Cut, network: Network, broker: Any, speed: float, gateway: str | None, wait: float, quiet: bool
+    parts: Cut,
+    network: Network,
+    broker: Broker,
+    speed: float,
+    gateway: str | None,
+    wait: float,
+    bar: Progress,
 ) -> dict[str, Any]:
     before = outcome(gateway, ()) if gateway else None
     if gateway and before is None:
         raise ReplayError("the gateway's ledger can't be asked", gateway, "gongi serve prints this address")
-    bar = Progress(
-        TextColumn("{task.description}"),
-        BarColumn(),
-        TaskProgressColumn(),
-        MofNCompleteColumn(),
-        TimeRemainingColumn(),
-        console=Console(stderr=True),
-        disable=quiet,
-    )
-    with bar:
-        task = bar.add_task("samples published", total=parts.samples)
-        player = Player(
-            parts.spools,
-            network.root,
-            network.hash[:8],
-            broker,
-            speed,
-            lambda b: bar.advance(task, b.samples),
-        )
-        player.start()
-        try:
-            began = time.monotonic()
-            player.run()
-            seconds = time.monotonic() - began
-            bar.update(task, description="waiting for the gateway" if gateway else "answering the gateway")
-            asked = _Asked(gateway, parts) if gateway else None
-            player.answer(asked or _Quiet(player), wait)
-        finally:
-            player.stop()
+    task = bar.add_task("samples published", total=parts.samples)
+    forward = partial(bar.advance, task)
+    player = Player(parts.spools, network.root, network.hash[:8], broker, speed, lambda b: forward(b.samples))
+    player.start()
+    asked = Asked(gateway, parts.spools) if gateway else None
+    try:
+        began = time.monotonic()
+        player.run()
+        seconds = round(time.monotonic() - began, 2)
+        bar.update(task, description="waiting for the gateway" if gateway else "answering the gateway")
+        player.answer(asked or Quiet(lambda: player.resent), wait)
+    finally:
+        player.stop()
     published = {
         "batches": parts.batches,
         "samples": parts.samples,
         "resent": player.resent,
-        "seconds": round(seconds, 2),
+        "seconds": seconds,
     }
     said = asked.last if asked else None
-    complete = None if gateway is None else said is not None and said.stored_batches == parts.batches
+    complete = None if asked is None else said is not None and said.stored_batches == parts.batches
     return {"published": published, "gateway": _grown(before, said), "complete": complete}
-
-
-class _Asked:
-    """Asks the gateway now and then whether it has everything, or has named lost what it lacks, and whether its
-    counters stand still: what it had before arrives as doubles."""
-
-    def __init__(self, gateway: str, parts: Cut) -> None:
-        self._gateway, self._parts, self._next = gateway, parts, 0.0
-        self.last: Outcome | None = None
-
-    def __call__(self) -> bool:
-        if time.monotonic() < self._next:
-            return False
-        before, self.last = self.last, outcome(self._gateway, self._parts.spools) or self.last
-        self._next = time.monotonic() + ASK_EVERY_S
-        return self.last is not None and not self.last.missing_batches and self.last == before
-
-
-class _Quiet:
-    """Whether nobody has asked for anything for a while."""
-
-    def __init__(self, player: Player) -> None:
-        self._player, self._seen, self._since = player, player.resent, time.monotonic()
-
-    def __call__(self) -> bool:
-        if self._player.resent != self._seen:
-            self._seen, self._since = self._player.resent, time.monotonic()
-        return time.monotonic() - self._since > QUIET_S
 
 
 def _grown(before: Outcome | None, after: Outcome | None) -> dict[str, Any] | None:

@@ -18,13 +18,23 @@ log = structlog.get_logger()
 
 @click.command(epilog="Example: gongi serve examples/school/network.toml --data data --mqtt 127.0.0.1:1883")
 @click.argument("network", type=click.Path(exists=True, dir_okay=False, path_type=Path))
-@click.option("--data", type=click.Path(path_type=Path), default=Path("data"), show_default=True, help="Where to store.")
+@click.option(
+    "--data", type=click.Path(path_type=Path), default=Path("data"), show_default=True, help="Where to store."
+)
 @click.option("--mqtt", default="127.0.0.1:1883", show_default=True, metavar="HOST:PORT", help="The broker.")
-@click.option("--mqtt-ca", type=click.Path(exists=True, path_type=Path), help="The broker's CA: connect with TLS.")
+@click.option(
+    "--mqtt-ca", type=click.Path(exists=True, path_type=Path), help="The broker's CA: connect with TLS."
+)
 @click.option("--name", default="gateway", show_default=True, help="This gateway's name at the broker.")
-@click.option("--clock", type=click.Choice(list(CLOCKS)), default="system", show_default=True, help="Whose time.")
-@click.option("--console", default="127.0.0.1:8080", show_default=True, metavar="HOST:PORT", help="The page's address.")
-@click.option("--archive-quiet", default=600.0, show_default=True, help="Seconds before a changed hour is archived.")
+@click.option(
+    "--clock", type=click.Choice(list(CLOCKS)), default="system", show_default=True, help="Whose time."
+)
+@click.option(
+    "--console", default="127.0.0.1:8080", show_default=True, metavar="HOST:PORT", help="The page's address."
+)
+@click.option(
+    "--archive-quiet", default=600.0, show_default=True, help="Seconds before a changed hour is archived."
+)
 @click.option("--json", "as_json", is_flag=True, help="Log lines as JSON objects on standard error.")
 def serve(
     network: Path,
