@@ -1,0 +1,191 @@
+"""The demonstration's parts, started in their order and stopped in the opposite one."""
+
+import os
+import tempfile
+import threading
+import time
+from collections.abc import Callable
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Protocol, Self
+
+from edge.decision import Policy
+from edge.network import Network
+from edge.problem import Problem
+from gateway import receive
+from gateway.broker import Broker
+from gateway.clock import DataClock
+from gateway.console import create_app, serve_console
+from gateway.demo.scene import network_file, scene
+from gateway.demo.watching import Watching
+from gateway.demo.witness import Seen, Witness, missing
+from gateway.network import load
+from gateway.publish import Publisher
+from gateway.serve import Gateway, Options
+from gateway.world.configuration import Brokers
+from gateway.world.devices import devices
+from gateway.world.virtual import VirtualDevices
+
+TELL_S = 0.2
+"""Machine seconds between two announcements of the simulated time."""
+SETTLE_S = 8.0
+"""Machine seconds that the last batches and acknowledgements may take."""
+LINGER_S = 0.05
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """How the demonstration runs: `speed` times the clock; `console` (host, port); `broker` None: our own;
+    `data` None: a temporary folder."""
+
+    speed: float = 60.0
+    seed: int = 1
+    console: tuple[str, int] = ("127.0.0.1", 0)
+    broker: receive.Broker | None = None
+    data: Path | None = None
+    network: Path | None = None
+
+
+class Part(Protocol):
+    """What is started and stopped; `stop` may be called at any time."""
+
+    def start(self) -> object: ...
+    def stop(self) -> None: ...
+
+
+class Demo:
+    """World, broker, gateway, console and devices as one; `say` is told of each step of the start.
+
+    Raises `Problem` where a part can't start; what was started by then is stopped.
+    """
+
+    def __init__(self, settings: Settings, say: Callable[[str], None] = lambda step: None) -> None:
+        self.settings, self._say = settings, say
+        self.witness = Witness()
+        self.began = 0.0
+        self._parts = ExitStack()
+
+    def __enter__(self) -> Self:
+        with ExitStack() as parts:
+            self._parts = parts
+            self._start()
+            self._parts = parts.pop_all()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.stop()
+
+    def stop(self) -> None:
+        """End every part, each child waited for; a temporary folder is removed."""
+        self._parts.close()
+
+    # -- starting ---------------------------------------------------------------------------------------
+
+    def _start(self) -> None:
+        self.folder = self._folder()
+        path = self.settings.network or network_file()
+        self.network: Network = load(path)
+        self._say("broker")
+        where = self.settings.broker or self._own_broker()
+        self._say("gateway")
+        self._start_gateway(path, where)
+        self._say("virtual schools")
+        self.world = scene(self.network, self.settings.seed, self.settings.speed)
+        self._begin(self.world)
+        self._start_clock(where)
+        self._say("devices")
+        brokers = Brokers(((where.host, where.port),), where.user, where.password)
+        self.devices = devices(self.world, self.folder / "devices", brokers)
+        self._begin(self.devices)
+        self.began = time.monotonic()
+
+    def _begin(self, part: Part) -> None:
+        self._parts.callback(part.stop)  # first: a start that is interrupted is undone too
+        part.start()
+
+    def _folder(self) -> Path:
+        kept = self.settings.data
+        if kept is None:
+            temporary = tempfile.TemporaryDirectory(
+                prefix="gongi-demo-", ignore_cleanup_errors=os.name == "nt"
+            )
+            return Path(self._parts.enter_context(temporary))
+        if kept.exists() and any(kept.iterdir()):
+            advice = "a demonstration begins anew each time: name a new folder"
+            raise Problem("the folder isn't empty", str(kept), advice)
+        kept.mkdir(parents=True, exist_ok=True)
+        return kept
+
+    def _own_broker(self) -> receive.Broker:
+        broker = Broker(self.folder / "broker")
+        self._begin(broker)
+        return receive.Broker(broker.reach, broker.port)
+
+    def _start_gateway(self, path: Path, where: receive.Broker) -> None:
+        policy = Policy(repeat_s=max(Policy().repeat_s, round(self.settings.speed)))  # the wire isn't faster
+        options = Options(path, self.folder / "data", where, policy=policy, linger=LINGER_S)
+        self.gateway = Gateway(options, DataClock())
+        self._begin(self.gateway)
+        gateway = self.gateway
+        page = create_app(gateway.live, gateway.history, gateway.report, gateway.metrics.text)
+        serving = serve_console(page, *self.settings.console)
+        self._parts.callback(serving.stop)
+        self.url = serving.url
+
+    def _start_clock(self, where: receive.Broker) -> None:
+        self.watching = Watching(self.gateway, self.world)
+        root = self.network.root
+        name = f"gongi-demo-{os.getpid()}"
+        self._voice = Publisher(where, name, (f"{root}/+/+/obs",), told=self.witness.note)
+        self._begin(self._voice)
+        ended = threading.Event()
+        teller = threading.Thread(target=self._tell, args=(ended,), name="simulated time", daemon=True)
+        teller.start()
+        self._parts.callback(teller.join)
+        self._parts.callback(ended.set)
+
+    def _tell(self, ended: threading.Event) -> None:
+        while not ended.wait(TELL_S):
+            self._voice.publish(f"{self.network.root}/time", str(self.world.second()).encode(), qos=0)
+            self.watching.look()
+
+    # -- what it is -------------------------------------------------------------------------------------
+
+    @property
+    def firmware(self) -> bool:
+        """Whether the devices are MicroPython processes with the real firmware."""
+        return not isinstance(self.devices, VirtualDevices)
+
+    @property
+    def crashed(self) -> tuple[str, ...]:
+        """The parts that have ended and shouldn't."""
+        running = {"gateway": not self.gateway.failed, "virtual schools": self.world.wiring.running}
+        return tuple(name for name, runs in running.items() if not runs)
+
+    def ledger(self) -> list[dict[str, Any]]:
+        """The gateway's ledger."""
+        rows: list[dict[str, Any]] = self.gateway.report()["logs"]
+        return rows
+
+    # -- ending -----------------------------------------------------------------------------------------
+
+    def settle(self, within: float = SETTLE_S) -> int:
+        """Wait until the gateway has all that has passed the broker by now, without gaps, and each command is
+        acknowledged; returns how many batches it lacks."""
+        seen = self.witness.seen()
+        deadline = time.monotonic() + within
+        while time.monotonic() < deadline and not self._settled(seen):
+            time.sleep(0.05)
+        return missing(seen, self.ledger())
+
+    def _settled(self, seen: Seen) -> bool:
+        ledger = self.ledger()
+        open_gaps = any(row["gaps"] for row in ledger)
+        waiting = [
+            one for one in tuple(self.gateway.live.acting.values()) if one.command and not one.acknowledged
+        ]
+        return not (open_gaps or waiting or missing(seen, ledger))
