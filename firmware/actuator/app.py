@@ -10,6 +10,8 @@ from lib.kept import Kept
 from lib.wire import Scaled
 
 STATE_S = 60
+# It hears the batches of its room's nodes.
+IN_BYTES = 8400
 KEEP_S = 3600
 # The output is looked at every second; where time runs faster, not more often than this [machine ms].
 STEP_MS = 1000
@@ -33,7 +35,7 @@ class Actuator:
         self.kept.load()
         self.kept.facts["boot"] = self.kept.facts.get("boot", 0) + 1
         self.kept.store()
-        self.device = Device(self.config, self.board)
+        self.device = Device(self.config, self.board, IN_BYTES)
         self.clock = self.device.clock
         self.gpio = self.board.gpio()
         self.room = Room(self.config.get("batch_s", 60))
@@ -64,7 +66,7 @@ class Actuator:
             self._say()
 
     def _gateway(self, topic: str, payload: bytes) -> None:
-        if payload == b"online":  # a gateway that has begun wants to know
+        if bytes(payload) == b"online":  # a gateway that has begun wants to know
             self._say()
 
     async def _control_ever(self) -> None:

@@ -16,13 +16,13 @@ class Room:
     def hear(self, node: str, payload: bytes, up: int, utc: int | None) -> None:
         """Take a batch of a node at uptime `up` [s]; raise ValueError, KeyError or TypeError where it is malformed."""
         batch = json.loads(payload)
-        values = batch["pm25"]
+        values = batch["pm25" if "pm25" in batch else "pm25_a"]
         last = len(values) - 1
         while last >= 0 and values[last] is None:
             last -= 1
         if last < 0:
             return
-        moment = self._moment(node, batch, up, utc, (len(values) - 1) - last)
+        moment = self._moment(node, batch, up, utc, last, len(values) - 1 - last)
         known = self._heard.get(node)
         if moment is None or (known and moment < known[2]):
             self.stale += 1
@@ -36,11 +36,10 @@ class Room:
         values = [value for _, _, moment, value, i in self._heard.values() if up - moment <= INTERVALS * i]
         return max(values) if values else None
 
-    def _moment(self, node: str, batch: dict, up: int, utc: int | None, missing: int) -> int | None:
+    def _moment(self, node: str, batch: dict, up: int, utc: int | None, last: int, missing: int) -> int | None:
         dt = batch["dt"]
         if utc is not None and batch["t0"] is not None:
-            newest = batch["t0"] + dt * (len(batch["pm25"]) - 1 - missing)
-            return up - max(0, utc - newest)
+            return up - max(0, utc - batch["t0"] - dt * last)
         known = self._heard.get(node)
         # Without a clock on either side only the order tells a fresh batch from a late one.
         if known and known[0] == batch["log"] and batch["seq"] <= known[1]:

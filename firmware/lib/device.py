@@ -29,7 +29,7 @@ def config_hash(config: dict) -> str:
 class Device:
     """The presence of one device on the broker; the application adds routes, operations and facts."""
 
-    def __init__(self, config: dict, board: object) -> None:
+    def __init__(self, config: dict, board: object, in_bytes: int = 2048) -> None:
         self.config = config
         self.board = board
         self.ticks = board.ticks
@@ -50,7 +50,7 @@ class Device:
         self.operations = {"identify": self._identify, "reboot": self._restart}
         login = (config.get("user"), config.get("password"))
         will = (self.topic("status"), "offline")
-        self.client = Client("gongi-" + config["id"], config["brokers"], login, will, self._arrived)
+        self.client = Client("gongi-" + config["id"], config["brokers"], login, will, self._arrived, in_bytes)
         self.client.keepalive = config.get("keepalive_s", 60)
         self.client.tls = board.tls(config)
         self.client.network = board.network
@@ -63,7 +63,7 @@ class Device:
     def publish(self, leaf: str, pairs: tuple, retain: bool = False) -> None:
         """Publish an object when connected; presence and replies are repeated by who needs them."""
         if self.client.connected:
-            self.client.send(self.topic(leaf), wire.text(pairs), retain)
+            self.client.send(self.topic(leaf), lambda sheet: wire.put(sheet, pairs), retain)
 
     def inform(self) -> None:
         """Publish `info` soon."""
@@ -126,11 +126,11 @@ class Device:
             self.malformed += 1
 
     def _status(self, payload: bytes) -> None:
-        if payload == b"offline":  # the will of an earlier connection that was noticed late
+        if bytes(payload) == b"offline":  # the will of an earlier connection that was noticed late
             self.client.send(self.topic("status"), b"online", True)
 
     def _time(self, payload: bytes) -> None:
-        self.clock.offer(int(payload))
+        self.clock.offer(int(bytes(payload)))
 
     def _command(self, payload: bytes) -> None:
         command = json.loads(payload)

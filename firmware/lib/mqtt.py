@@ -8,12 +8,16 @@ import os
 import struct
 
 from lib import ticks as tick
+from lib.sheet import Sheet
 
 CONNECT_S = 15
 ACK_MS = 20000
 BACKOFF_MS = 500
 BACKOFF_MAX_MS = 30000
-MAX_PACKET = 9000
+# A batch of 8 KB, its topic and header.
+OUT_BYTES = 8400
+# In front of a packet's body: its kind and two bytes of length.
+HEAD = 3
 REFUSALS = ("", "protocol version", "client id", "server unavailable", "user name or password", "not authorised")
 
 
@@ -37,9 +41,12 @@ def _packet(kind: int, body: bytes) -> bytes:
 
 
 class Client:
-    """The connection to the first broker of the list that answers; `arrived(topic, payload)` hears every message."""
+    """The connection to the first broker of the list that answers; `arrived(topic, payload)` hears every
+    message, whose payload stands only until it returns."""
 
-    def __init__(self, identity: str, brokers: list, login: tuple, will: tuple, arrived: object) -> None:
+    def __init__(
+        self, identity: str, brokers: list, login: tuple, will: tuple, arrived: object, in_bytes: int = 2048
+    ) -> None:
         self.identity = identity
         self.brokers = brokers
         self.login = login
@@ -56,6 +63,10 @@ class Client:
         self.denied = 0
         self.last_error = ""
         self._ticks = tick.Ticks()
+        self._sheet = Sheet(OUT_BYTES)
+        self._in = memoryview(bytearray(in_bytes))
+        self._stream = None
+        self._busy = False
         self._out = []
         self._pending = asyncio.Event()
         self._ended = asyncio.Event()
@@ -64,13 +75,31 @@ class Client:
         self._pid = 0
         self._heard = 0
 
-    def send(self, topic: str, payload: bytes, retain: bool = False, acked: object = None) -> None:
-        """Publish at QoS 1; `acked(True)` follows its PUBACK, `acked(False)` the end of the connection before."""
+    def send(self, topic: str, fill: object, retain: bool = False, acked: object = None) -> None:
+        """Publish at QoS 1 what `fill(sheet)` writes, or the bytes `fill`; OSError without a connection.
+
+        `acked(True)` follows its PUBACK, `acked(False)` the end of the connection before it.
+        """
         if not self.connected:
             raise OSError("not connected")
+        sheet = self._sheet
+        sheet.end = HEAD
+        sheet.put(_text(topic))
         self._pid = self._pid % 65535 + 1
+        sheet.put(struct.pack(">H", self._pid))
+        fill(sheet) if callable(fill) else sheet.put(fill)
         self._acks[self._pid] = (self._ticks.now(), acked)
-        self._put(_packet(0x32 | retain, _text(topic) + struct.pack(">H", self._pid) + payload))
+        self._put(self._packed(0x32 | retain))
+
+    def _packed(self, kind: int) -> memoryview:
+        """Return the packet on the sheet, its header written in front of its body."""
+        buf, n = self._sheet.buf, self._sheet.end - HEAD
+        start = 0 if n > 127 else 1
+        buf[start] = kind
+        buf[start + 1] = n & 127 | (128 if n > 127 else 0)
+        if n > 127:
+            buf[2] = n >> 7
+        return memoryview(buf)[start : self._sheet.end]
 
     async def run(self) -> None:
         """Stay connected for ever, whatever the network does."""
@@ -96,7 +125,7 @@ class Client:
         stream = await asyncio.wait_for(self._open(host, port), CONNECT_S)
         tasks = [asyncio.create_task(self._until_it_ends(work(stream))) for work in (self._read, self._write)]
         try:
-            self._join()
+            self._join(stream)
             await self._watch()
         finally:
             for task in tasks:
@@ -135,7 +164,9 @@ class Client:
                 body += _text(part)
         return _packet(0x10, body)
 
-    def _join(self) -> None:
+    def _join(self, stream: asyncio.StreamWriter) -> None:
+        self._stream = stream
+        self._busy = False
         self._error = None
         self._ended.clear()
         self._pid = 1  # SUBSCRIBE has it
@@ -160,8 +191,11 @@ class Client:
         try:
             await work
         except (OSError, EOFError) as error:
-            self._error = error
-            self._ended.set()
+            self._end(error)
+
+    def _end(self, error: Exception) -> None:
+        self._error = error
+        self._ended.set()
 
     async def _watch(self) -> None:
         """Ping, and end the connection when the broker has fallen silent."""
@@ -180,48 +214,70 @@ class Client:
             self._put(b"\xc0\x00")
 
     def _put(self, packet: bytes) -> None:
-        self._out.append(packet)
-        self._pending.set()
+        """Write at once where the network takes it; what it doesn't take is copied and follows."""
+        if self._busy:
+            self._out.append(bytes(packet))
+            return
+        try:
+            self._stream.write(packet)
+        except OSError as error:
+            self._end(error)
+        if self._stream.out_buf:
+            self._busy = True
+            self._pending.set()
 
     async def _write(self, stream: asyncio.StreamWriter) -> None:
         while True:
             await self._pending.wait()
             self._pending.clear()
+            await stream.drain()
             while self._out:
                 stream.write(self._out.pop(0))
                 await stream.drain()
+            self._busy = False
 
     async def _read(self, stream: asyncio.StreamReader) -> None:
+        head = memoryview(bytearray(2))
         while True:
-            kind, n = await stream.readexactly(2)
-            size, shift = n & 127, 7
+            await self._fill(stream, head)
+            size, shift, n = head[1] & 127, 7, head[1]
             while n > 127:
                 n = (await stream.readexactly(1))[0]
                 size |= (n & 127) << shift
                 shift += 7
-            if size > MAX_PACKET:
+            if size > len(self._in):
                 await self._skip(stream, size)
                 continue
-            body = await stream.readexactly(size)
+            body = self._in[:size]
+            await self._fill(stream, body)
             self._heard = self._ticks.now()
-            self._take(kind, body)
+            self._take(head[0], body)
+
+    async def _fill(self, stream: asyncio.StreamReader, part: memoryview) -> None:
+        while len(part):
+            n = await stream.readinto(part)
+            if n == 0:
+                raise EOFError
+            part = part[n or 0 :]
 
     async def _skip(self, stream: asyncio.StreamReader, size: int) -> None:
         self.oversize += 1
         while size:
-            size -= len(await stream.readexactly(min(size, 512)))
+            n = min(size, len(self._in))
+            await self._fill(stream, self._in[:n])
+            size -= n
 
-    def _take(self, kind: int, body: bytes) -> None:
+    def _take(self, kind: int, body: memoryview) -> None:
         if kind == 0x40:
             _, acked = self._acks.pop(body[0] << 8 | body[1], (0, None))
             if acked:
                 acked(True)
         elif kind == 0x90:
-            self.denied += body[2:].count(b"\x80")
+            self.denied += bytes(body[2:]).count(b"\x80")
         elif kind & 0xF0 == 0x30:
             at = 2 + (body[0] << 8 | body[1])
-            topic = body[2:at].decode()
+            topic = str(body[2:at], "utf-8")
             if kind & 0x06:
-                self._put(b"\x40\x02" + body[at : at + 2])
+                self._put(b"\x40\x02" + bytes(body[at : at + 2]))
                 at += 2
             self.arrived(topic, body[at:])

@@ -4,6 +4,8 @@ import binascii
 import struct
 
 DAMAGED, OPEN, ROW, CLOSE = 0, 1, 2, 3
+# Stands for None in an array of integers; the lowest that an ESP32 holds without an object.
+MISSING = -0x40000000
 
 
 def pack_row(row: list, before: list | None) -> bytearray:
@@ -22,10 +24,9 @@ def pack_row(row: list, before: list | None) -> bytearray:
     return out
 
 
-def unpack_row(data: bytes, at: int, columns: int, before: list | None) -> list:
-    """Return the row packed at `at`."""
-    row = []
-    for i in range(columns):
+def unpack_row(data: bytes, at: int, values: object, base: int, width: int) -> None:
+    """Unpack the row at `at` to values[base : base + width]; the row before it, if any, stands before that."""
+    for i in range(base, base + width):
         n = shift = 0
         while data[at] > 127:
             n |= (data[at] & 127) << shift
@@ -34,12 +35,10 @@ def unpack_row(data: bytes, at: int, columns: int, before: list | None) -> list:
         n |= data[at] << shift
         at += 1
         if not n:
-            row.append(None)
+            values[i] = MISSING
             continue
-        n -= 1
-        n = ~(n >> 1) if n & 1 else n >> 1
-        row.append(n + (before[i] or 0) if before else n)
-    return row
+        before = values[i - width] if base else 0
+        values[i] = (-(n >> 1) if not n & 1 else n >> 1) + (0 if before == MISSING else before)
 
 
 def _sum(data: bytes, salt: int) -> int:
@@ -53,15 +52,22 @@ def frame(kind: int, payload: bytes, salt: int) -> bytes:
 
 
 def records(file: object, salt: int):
-    """Yield (kind, payload) to the end of the file; (DAMAGED, b"") in place of a record that fails its checksum."""
+    """Yield (kind, payload) to the end of the file; (DAMAGED, b"") once for bytes that are no record."""
+    start = file.tell()
+    damaged = False
     while True:
         head = file.read(2)
         if len(head) < 2:
             return
         body = file.read(head[1] + 2)
-        if len(body) < head[1] + 2:
-            yield DAMAGED, b""
-            return
         payload = body[:-2]
-        good = _sum(head + payload, salt) == body[-2] | body[-1] << 8
-        yield (head[0], payload) if good else (DAMAGED, b"")
+        if len(body) == head[1] + 2 and _sum(head + payload, salt) == body[-2] | body[-1] << 8:
+            start += 2 + len(body)
+            damaged = False
+            yield head[0], payload
+            continue
+        if not damaged:
+            yield DAMAGED, b""
+        damaged = True
+        start += 1
+        file.seek(start)

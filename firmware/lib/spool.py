@@ -9,6 +9,7 @@ import binascii
 import json
 import os
 import struct
+from array import array
 
 from lib import record
 from lib import wire
@@ -20,16 +21,30 @@ _OPEN_SIZE = struct.calcsize(_OPEN)
 
 
 class Batch:
-    """Consecutive samples `dt` [s] apart, the first at uptime `up` [s]; rows of scaled integers or None."""
+    """Consecutive samples `dt` [s] apart, the first at uptime `up` [s]; its `values`, row after row, are the
+    spool's own and stand until its next `read`."""
 
-    def __init__(self, seq: int, boot: int, up: int, t0: int | None, dt: int, columns: list) -> None:
+    def __init__(self, seq: int, boot: int, up: int, t0: int | None, dt: int, columns: list, values: array) -> None:
         self.seq = seq
         self.boot = boot
         self.up = up
         self.t0 = t0
         self.dt = dt
         self.columns = columns
-        self.rows = []
+        self.values = values
+        self.count = 0
+
+    def take(self, payload: bytes, at: int) -> None:
+        """Append the packed row at `at`."""
+        width = len(self.columns)
+        record.unpack_row(payload, at, self.values, self.count * width, width)
+        self.count += 1
+
+    def rows(self) -> list:
+        """Return the rows as lists of integers and None."""
+        width = len(self.columns)
+        values = [None if v == record.MISSING else v for v in self.values[: self.count * width]]
+        return [values[i : i + width] for i in range(0, len(values), width)]
 
 
 class Segment:
@@ -65,6 +80,7 @@ class Spool:
         self._before = None
         self._sum = 0
         self._hint = (0, 0, 0)
+        self._values = array("i", bytes(4 * wire.MAX_ROWS * len(columns)))
 
     @property
     def first(self) -> int:
@@ -139,17 +155,26 @@ class Spool:
         except OSError:  # it is there
             pass
         for name in sorted(os.listdir(self.folder)):
-            header = self._header(name)
-            if header is None:  # power was cut while it was made, or the flash has failed there
-                os.remove(self.folder + "/" + name)
+            path = self.folder + "/" + name
+            header = self._header(path)
+            if header is None:
+                self._bury(path)
                 continue
-            size = os.stat(self.folder + "/" + name)[6]
-            self._segments.append(Segment(int(name, 16), header["first"], size))
+            self._segments.append(Segment(int(name, 16), header["first"], os.stat(path)[6]))
             self.log, self.boot, self.dropped = header["log"], header["boot"], header["dropped"]
             self.next, self.cursor = header["first"], header["cursor"]
 
-    def _header(self, name: str) -> dict | None:
-        with open(self.folder + "/" + name, "rb") as file:
+    def _bury(self, path: str) -> None:
+        """Remove a segment without a header: cut while it was made, or rotten; its numbers aren't used again."""
+        if self.log:
+            with open(path, "rb") as file:
+                file.readline()
+                self._follow(file)
+            self.boot += 1
+        os.remove(path)
+
+    def _header(self, path: str) -> dict | None:
+        with open(path, "rb") as file:
             return self._read_header(file)
 
     def _read_header(self, file: object) -> dict | None:
@@ -159,12 +184,22 @@ class Spool:
         return json.loads(line[:-10])
 
     def _resume(self) -> None:
+        """Continue behind the newest segment's last batch."""
+        buried = self.next
         with open(self._path(self._segments[-1].number), "rb") as file:
-            self._read_header(file)
-            for kind, payload in record.records(file, self._salt):
-                if kind == record.OPEN:
-                    seq, _, _, self.cursor, _ = struct.unpack_from(_OPEN, payload)
-                    self.next = seq + 1
+            self.next = self._read_header(file)["first"]
+            self._follow(file)
+        self.next = max(self.next, buried)
+
+    def _follow(self, file: object) -> None:
+        opened = False
+        for kind, payload in record.records(file, int(self.log, 16)):
+            if kind == record.OPEN:
+                seq, _, _, self.cursor, _ = struct.unpack_from(_OPEN, payload)
+                self.next = seq + 1
+            elif kind != record.DAMAGED and not opened:  # its opening record is lost, its number is spent
+                self.next += 1
+            opened = kind in (record.OPEN, record.ROW) or (opened and kind == record.DAMAGED)
 
     def _roll(self, cause: str | None) -> None:
         """Begin the next segment; the oldest go where there is no room for a full one."""
@@ -211,18 +246,17 @@ class Spool:
     def _decode(self, file: object, number: int, header: dict, seq: int) -> Batch | None:
         batch = None
         total = 0
-        width = len(header["columns"])
         for kind, payload in record.records(file, self._salt):
             if kind == record.OPEN:
                 if batch:
                     return batch
                 found, up, t0, _, dt = struct.unpack_from(_OPEN, payload)
                 if found == seq:
-                    batch = Batch(seq, header["boot"], up, t0 or None, dt, header["columns"])
-                    batch.rows.append(record.unpack_row(payload, _OPEN_SIZE, width, None))
+                    batch = Batch(seq, header["boot"], up, t0 or None, dt, header["columns"], self._room(header))
+                    batch.take(payload, _OPEN_SIZE)
                     total = binascii.crc32(payload[_OPEN_SIZE:])
             elif batch and kind == record.ROW:
-                batch.rows.append(record.unpack_row(payload, 0, width, batch.rows[-1]))
+                batch.take(payload, 0)
                 total = binascii.crc32(payload, total)
             elif batch and kind == record.CLOSE:
                 self._hint = (number, seq + 1, file.tell())
@@ -231,8 +265,14 @@ class Spool:
                 return self._cut(file, batch)
         return batch
 
+    def _room(self, header: dict) -> array:
+        need = wire.MAX_ROWS * len(header["columns"])
+        if len(self._values) < need:  # an earlier configuration had more sensors
+            self._values = array("i", bytes(4 * need))
+        return self._values
+
     def _proved(self, batch: Batch, payload: bytes, total: int) -> Batch | None:
-        if struct.unpack("<BI", payload) == (len(batch.rows), total):
+        if struct.unpack("<BI", payload) == (batch.count, total):
             return batch
         self.damaged += 1
         return None

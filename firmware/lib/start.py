@@ -18,9 +18,11 @@ def application(config: dict, board: object) -> object:
 
 def run(config: dict, board: object) -> str:
     """Run until the device is to start again; return the cause."""
-    gc.collect()
     try:
-        asyncio.run(application(config, board).run())
+        one = application(config, board)
+        gc.collect()
+        gc.threshold(gc.mem_free() // 4)
+        asyncio.run(one.run())
     except Reboot as cause:
         return cause.args[0]
     except Exception as error:

@@ -2,6 +2,9 @@
 
 import json
 
+from lib.record import MISSING
+from lib.sheet import Sheet
+
 MAX_ROWS = 60
 MAX_BYTES = 8192
 
@@ -27,57 +30,62 @@ def decimal(value: int | None, scale: int) -> bytes:
     return b"%s%d.%s" % (sign, whole, (b"%02d" % part if scale == 100 else b"%d" % part).rstrip(b"0"))
 
 
-def put(out: bytearray, value: object) -> None:
-    """Append one value to `out`; an object is a tuple of (key, value) pairs."""
+def put(out: Sheet, value: object) -> None:
+    """Write one value; an object is a tuple of (key, value) pairs."""
     if isinstance(value, tuple):
         _object(out, value)
     elif isinstance(value, list):
         _array(out, value)
     elif isinstance(value, Scaled):
-        out.extend(decimal(value.value, value.scale))
+        out.put(decimal(value.value, value.scale))
     else:
-        out.extend(json.dumps(value).encode())
+        out.put(json.dumps(value).encode())
 
 
-def _object(out: bytearray, pairs: tuple) -> None:
-    mark = b"{"
+def _object(out: Sheet, pairs: tuple) -> None:
+    out.put(b"{")
+    _pairs(out, pairs)
+    out.put(b"}")
+
+
+def _pairs(out: Sheet, pairs: tuple) -> None:
+    mark = b'"%s":'
     for key, value in pairs:
-        out.extend(mark)
-        out.extend(b'"%s":' % key.encode())
+        out.put(mark % key.encode())
         put(out, value)
-        mark = b","
-    out.extend(b"}" if mark == b"," else b"{}")
+        mark = b',"%s":'
 
 
-def _array(out: bytearray, values: list) -> None:
-    out.extend(b"[")
+def _array(out: Sheet, values: list) -> None:
+    out.put(b"[")
     for i, value in enumerate(values):
         if i:
-            out.extend(b",")
+            out.put(b",")
         put(out, value)
-    out.extend(b"]")
+    out.put(b"]")
 
 
-def text(pairs: tuple) -> bytearray:
-    """Render an object given as (key, value) pairs."""
-    out = bytearray()
+def text(pairs: tuple, size: int = 1024) -> bytes:
+    """Return an object given as (key, value) pairs."""
+    out = Sheet(size)
     put(out, pairs)
-    return out
+    return out.text()
 
 
-def batch(log: str, batch: object) -> bytearray:
-    """Render a batch of the spool as the payload of `obs`."""
-    out = text((
+def batch(out: Sheet, log: str, batch: object) -> None:
+    """Write a batch of the spool as the payload of `obs`."""
+    out.put(b"{")
+    _pairs(out, (
         ("log", log), ("seq", batch.seq), ("boot", batch.boot),
         ("up", batch.up), ("t0", batch.t0), ("dt", batch.dt),
     ))
-    out[-1:] = b""
+    width = len(batch.columns)
     for column, (name, scale) in enumerate(batch.columns):
-        out.extend(b',"%s":[' % name.encode())
-        for i, row in enumerate(batch.rows):
+        out.put(b',"%s":[' % name.encode())
+        for i in range(batch.count):
+            value = batch.values[i * width + column]
             if i:
-                out.extend(b",")
-            out.extend(decimal(row[column], scale))
-        out.extend(b"]")
-    out.extend(b"}")
-    return out
+                out.put(b",")
+            out.put(decimal(None if value == MISSING else value, scale))
+        out.put(b"]")
+    out.put(b"}")

@@ -2,8 +2,29 @@
 
 from lib.drivers import DRIVERS, driver
 
+# Of what two sensors measure, these stand as two channels; of the rest the first sensor's stands alone.
+CHANNELS = ("pm25", "pm10")
 # A jump closes the batch at once: by this much [the quantity's unit], and by this share of the value before.
-JUMPS = (("pm25", 15, 30), ("pm10", 25, 30), ("co2", 300, 25))
+JUMPS = (("pm25", 15, 30), ("pm25_a", 15, 30), ("pm10", 25, 30), ("pm10_a", 25, 30), ("co2", 300, 25))
+
+# A restless value closes a batch no more often than every so many rows.
+QUIET_ROWS = 3
+
+
+def name_columns(sensors: list) -> list:
+    """Return a list of names a sensor, None where a column isn't kept, for the column tables of all sensors."""
+    given = {}
+    for columns in sensors:
+        for name, _ in columns:
+            given[name] = given.get(name, 0) + 1
+    return [[_next_name(name, given, seen) for name, _ in columns] for seen in [{}] for columns in sensors]
+
+
+def _next_name(name: str, given: dict, seen: dict) -> str | None:
+    n = seen[name] = seen.get(name, -1) + 1
+    if given[name] > 1 and name in CHANNELS:
+        return name + "_" + "ab"[n] if n < 2 else None
+    return None if n else name
 
 
 class Sensors:
@@ -18,7 +39,9 @@ class Sensors:
             bus = board.bus(DRIVERS[entry["type"]][2] if entry["type"] in DRIVERS else "", entry["bus"])
             one = driver(entry["type"])(bus, board.ticks)
             self.drivers.append(one)
-            self.columns += one.columns
+        self.names = name_columns([one.columns for one in self.drivers])
+        for one, names in zip(self.drivers, self.names):
+            self.columns += tuple((name, scale) for name, (_, scale) in zip(names, one.columns) if name)
 
     async def start(self) -> None:
         """Start every sensor."""
@@ -29,10 +52,10 @@ class Sensors:
         """Return one row; None while all sensors warm up."""
         row = []
         warm = False
-        for one in self.drivers:
+        for one, names in zip(self.drivers, self.names):
             values = await one.read()
             warm = warm or values is not None
-            row.extend(values or [None] * len(one.columns))
+            row.extend([value for value, name in zip(values or [None] * len(names), names) if name])
         return row if warm else None
 
     def ran(self, serial: str, up: int) -> int:
@@ -77,7 +100,7 @@ class Sampler:
         self.late = 0
         self._due = 0
         self._steps = 0
-        self._quiet = 0
+        self._quiet = QUIET_ROWS
 
     def _rows(self, batch_s: int, columns: int) -> int:
         # At most 60 rows, and 8 KB when every value had 6 characters.
@@ -112,7 +135,7 @@ class Sampler:
         else:
             self.spool.begin(self._due, self.clock.at(self._due), self.dt, row)
         self._quiet += 1
-        jumped = self.jump(row) and self._quiet * 3 >= self.full
+        jumped = self.jump(row) and self._quiet >= QUIET_ROWS
         if jumped:
             self._quiet = 0
         if jumped or self.spool.rows >= self.full:

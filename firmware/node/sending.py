@@ -132,10 +132,13 @@ class Sender:
             return False
         self.flying[seq] = request
 
+        def fill(sheet: object) -> None:
+            wire.batch(sheet, self.spool.log, batch)
+
         def acked(arrived: bool) -> None:
             self._landed(seq, arrived)
 
-        self.client.send(self.device.topic("obs"), wire.batch(self.spool.log, batch), False, acked)
+        self.client.send(self.device.topic("obs"), fill, False, acked)
         return True
 
     def _landed(self, seq: int, arrived: bool) -> None:

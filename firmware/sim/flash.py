@@ -49,19 +49,31 @@ class PowerCut(Exception):
 class RamFlash:
     """Flash in memory, true to NOR: what is programmed was erased; the power is cut at operation `cut`."""
 
-    def __init__(self, blocks: int) -> None:
-        self.memory = [bytearray(b"\xff" * BLOCK) for _ in range(blocks)]
+    def __init__(self, blocks: int, memory: list | None = None) -> None:
+        self.memory = memory or [bytearray(b"\xff" * BLOCK) for _ in range(blocks)]
         self.programs = 0
         self.erases = 0
         self.cut = -1
         self.share = 128
+        self.dead = False
+
+    def after_cut(self) -> "RamFlash":
+        """Return the flash as the next boot finds it; the finalisers of files of this one write into nothing."""
+        other = RamFlash(0, self.memory)
+        other.programs, other.erases = self.programs, self.erases
+        self.dead = True
+        return other
 
     def readblocks(self, block: int, buf: bytearray, offset: int = 0) -> None:
         """Read from a block."""
+        if self.dead:
+            return
         buf[:] = memoryview(self.memory[block])[offset : offset + len(buf)]
 
     def writeblocks(self, block: int, buf: bytearray, offset: int | None = None) -> None:
         """Program part of a block, only a share of it when the power is cut."""
+        if self.dead:
+            return
         self.programs += 1
         n = self._survives(len(buf))
         memory, start = self.memory[block], offset or 0
@@ -72,6 +84,8 @@ class RamFlash:
 
     def ioctl(self, op: int, arg: int) -> int | None:
         """Answer the file system's questions: 4 block count, 5 block size, 6 erase."""
+        if self.dead:
+            return 0
         if op == 6:
             self.erases += 1
             n = self._survives(BLOCK)
@@ -89,4 +103,5 @@ class RamFlash:
 
     def _die(self, cut: bool) -> None:
         if cut:
+            self.share = 0
             raise PowerCut

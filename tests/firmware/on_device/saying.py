@@ -1,0 +1,74 @@
+import gc
+from array import array
+
+from lib import wire
+from lib.device import config_hash
+from lib.record import MISSING
+from lib.sheet import Full, Sheet
+from lib.spool import Batch
+
+
+def written(one: Batch) -> bytes:
+    sheet = Sheet(wire.MAX_BYTES)
+    wire.batch(sheet, "7f3a09c1", one)
+    return sheet.text()
+
+
+def test_decimals_are_exact() -> None:
+    cases = (
+        (0, 10, b"0"), (-5, 10, b"-0.5"), (5, 100, b"0.05"), (-1250, 100, b"-12.5"), (1205, 100, b"12.05"),
+        (121, 10, b"12.1"), (100000, 1, b"100000"), (None, 10, b"null"), (-4500, 100, b"-45"),
+    )
+    for value, scale, text in cases:
+        assert wire.decimal(value, scale) == text, (value, scale, wire.decimal(value, scale))
+
+
+def test_objects_keep_their_order_and_times_their_last_digit() -> None:
+    got = wire.text((("z", 1763778017), ("a", [None, True, "µg\\"]), ("m", (("x", wire.Scaled(125, 10)),)), ("e", ())))
+    assert bytes(got).decode() == '{"z":1763778017,"a":[null,true,"µg\\\\"],"m":{"x":12.5},"e":{}}', got
+
+
+def batch(rows: int, columns: int) -> Batch:
+    one = Batch(118, 3, 5321, 1763778017, 10, [("q%d" % i, 10) for i in range(columns)], None)
+    one.values = array("i", [i * 1000 + j for i in range(rows) for j in range(columns)])
+    one.count = rows
+    return one
+
+
+def test_a_batch_is_as_design_writes_it() -> None:
+    one = Batch(118, 3, 5321, 1763778000, 10, [("pm25", 10), ("rh", 100)], None)
+    one.values = array("i", [121, 4000, 124, 4005, MISSING, MISSING])
+    one.count = 3
+    assert written(one) == (
+        b'{"log":"7f3a09c1","seq":118,"boot":3,"up":5321,"t0":1763778000,"dt":10,'
+        b'"pm25":[12.1,12.4,null],"rh":[40,40.05,null]}'
+    )
+    one.t0 = None
+    assert b'"t0":null,' in written(one)
+
+
+def test_the_largest_batch_fits_the_wire_and_little_memory() -> None:
+    one = batch(60, 15)
+    sheet = Sheet(wire.MAX_BYTES)
+    gc.collect()
+    before = gc.mem_alloc()
+    wire.batch(sheet, "7f3a09c1", one)
+    gc.collect()
+    assert sheet.end > 4000
+    assert gc.mem_alloc() - before < 200
+
+
+def test_what_is_too_long_is_refused() -> None:
+    sheet = Sheet(100)
+    try:
+        wire.batch(sheet, "7f3a09c1", batch(60, 15))
+    except Full:
+        return
+    raise AssertionError("written beyond the page")
+
+
+def test_the_hash_sees_the_configuration_and_no_secret() -> None:
+    one = {"kind": "node", "id": "a", "password": "x", "sim": {"wiring": 1}}
+    assert config_hash(one) == config_hash({"id": "a", "kind": "node", "password": "y"})
+    assert config_hash(one) != config_hash({"id": "b", "kind": "node"})
+    assert len(config_hash(one)) == 8
