@@ -106,7 +106,7 @@ def read(path: Path, tz: str = "Asia/Seoul") -> Table:
             str(path),
             "the column of the times is named time, its values are ISO 8601",
         )
-    time = _times(columns.pop("time"), ZoneInfo(tz), path)
+    time = _times(columns.pop("time"), _zone(tz), path)
     words = {name: _words(columns.pop(name)) for name in TEXT if name in columns}
     numbers, wrong = {}, {}
     for name, column in columns.items():
@@ -116,6 +116,13 @@ def read(path: Path, tz: str = "Asia/Seoul") -> Table:
     kept = {name: values for name, values in numbers.items() if name not in unknown}
     stem = slug(path.name.removesuffix(".gz").rsplit(".", 1)[0])[:32]
     return ordered(Table(stem, time, words, kept, Notes(not_numbers=counted, unknown=unknown)))
+
+
+def _zone(name: str) -> ZoneInfo:
+    try:
+        return ZoneInfo(name)
+    except (ValueError, OSError, KeyError):  # a name is looked up as a path, and fails in a path's ways
+        raise TableError(f'"{name}" is no time zone', "--tz", "an IANA name like Asia/Seoul") from None
 
 
 def ordered(table: Table) -> Table:

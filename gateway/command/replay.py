@@ -36,7 +36,7 @@ EPILOG = """\b
 Examples:
   gongi replay seoul.csv.gz --write-network seoul.toml      a network file for the table
   gongi replay seoul.csv.gz --as seoul.toml                 as fast as the broker takes it
-  gongi replay room.csv --as school.toml --speed 600 --gateway http://127.0.0.1:8000
+  gongi replay room.csv --as school.toml --speed 600 --gateway http://127.0.0.1:8080
 """
 
 

@@ -77,8 +77,10 @@ def _hash(documents: Mapping[str, Mapping[str, Any]]) -> str:
     merged: dict[str, Any] = {}
     for document in documents.values():
         for key, value in document.items():
-            known = merged.get(key, [])
-            merged[key] = known + value if isinstance(value, list) and isinstance(known, list) else value
+            if isinstance(value, list):
+                merged.setdefault(key, []).extend(value)
+            else:
+                merged[key] = value
     merged.pop("include", None)
     return sha256(json.dumps(merged, sort_keys=True, default=str).encode()).hexdigest()[:16]
 

@@ -2,7 +2,8 @@
 
 import json
 import re
-from collections.abc import Iterator, Mapping
+import time
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 from urllib.error import URLError
@@ -12,6 +13,8 @@ from edge.identity import Intervals
 from gateway.replay.cut import Spool
 
 TIMEOUT_S = 5.0
+QUIET_S = 3.0
+ASK_EVERY_S = 1.0
 COUNTED = ("doubles", "conflicts", "letters", "quarantined", "flagged")
 """Counters of the gateway whose growth during a replay is reported."""
 
@@ -39,6 +42,34 @@ def outcome(url: str, spools: tuple[Spool, ...]) -> Outcome | None:
     parts = [_part(spool, rows.get((spool.node.id, spool.log), {})) for spool in spools]
     batches, samples, lost, missing = (sum(part[place] for part in parts) for place in range(4))
     return Outcome(batches, samples, lost, missing, counters)
+
+
+class Asked:
+    """Asks the gateway now and then whether it has everything, or has named lost what it lacks, and whether
+    its counters stand still: what it had before arrives as doubles."""
+
+    def __init__(self, gateway: str, spools: tuple[Spool, ...]) -> None:
+        self._gateway, self._spools, self._next = gateway, spools, 0.0
+        self.last: Outcome | None = None
+
+    def __call__(self) -> bool:
+        if time.monotonic() < self._next:
+            return False
+        before, self.last = self.last, outcome(self._gateway, self._spools) or self.last
+        self._next = time.monotonic() + ASK_EVERY_S
+        return self.last is not None and not self.last.missing_batches and self.last == before
+
+
+class Quiet:
+    """Whether nobody has asked for anything for a while."""
+
+    def __init__(self, resent: Callable[[], int]) -> None:
+        self._resent, self._seen, self._since = resent, resent(), time.monotonic()
+
+    def __call__(self) -> bool:
+        if self._resent() != self._seen:
+            self._seen, self._since = self._resent(), time.monotonic()
+        return time.monotonic() - self._since > QUIET_S
 
 
 def _get(url: str) -> bytes:

@@ -56,6 +56,13 @@ def test_local_times_follow_summer_time(tmp_path: Path) -> None:
     assert read(path, "Europe/Paris").time[2] == np.datetime64("2026-10-25T00:30:00", "ns").astype(np.int64)
 
 
+def test_an_unknown_zone_is_said(tmp_path: Path) -> None:
+    path = csv(tmp_path, "time,pm25\n2026-01-01,1\n")
+    for zone in ("Asia/Soul", "Asia", "", "../x"):
+        with pytest.raises(TableError, match="is no time zone"):
+            read(path, zone)
+
+
 def test_rows_are_sorted_and_doubles_counted(tmp_path: Path) -> None:
     rows = [
         "11:00:00Z,b,1",
