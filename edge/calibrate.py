@@ -82,18 +82,20 @@ def calibrate(readings: Readings, network: Network) -> Readings:
 
 @dataclass(frozen=True, slots=True)
 class Recipe:
-    """One correction: numbers, or arrays with one of them per row."""
+    """One correction: numbers, or arrays with one of them per row; `identity`: the value is the raw one in
+    all rows, `humid`: it depends on RH in some."""
 
     gain: float | Array
     offset: float | Array
     rh: float | Array
     floor: float | Array
     share: float | Array
+    identity: bool
+    humid: bool
 
-    @property
-    def identity(self) -> bool:
-        """Whether the value is the raw one in all rows."""
-        return bool(np.all(np.equal(self.gain, 1)) and not np.any(self.offset) and not np.any(self.rh))
+
+def _recipe(gain: float, offset: float, rh: float, floor: float, share: float) -> Recipe:
+    return Recipe(gain, offset, rh, floor, share, (gain, offset, rh) == (1, 0, 0), rh != 0)
 
 
 class Recipes:
@@ -101,7 +103,7 @@ class Recipes:
 
     def __init__(self, network: Network) -> None:
         self._setups = Setups.of(network).table
-        self._tables: dict[str, tuple[Array, Array]] = {}
+        self._tables: dict[str, tuple[Array, Array, list[Recipe]]] = {}
         names: dict[str, int] = {}
         self.cal = np.array([names.setdefault(_name(s), len(names)) for s in self._setups], np.int32)
         self.cals = tuple(names)
@@ -116,19 +118,23 @@ class Recipes:
 
     def at(self, quantity: str, codes: Array) -> Recipe:
         """The correction of a quantity, one for all rows where it is the same."""
-        kind, table = self._tables.get(quantity) or self._learn(quantity)
-        if len(table) == 1:
-            return Recipe(*(float(number) for number in table[0]))
+        kind, table, single = self._tables.get(quantity) or self._learn(quantity)
+        if len(single) == 1:
+            return single[0]
         rows = kind[codes]
-        low = rows.min()
-        if low == rows.max():
-            return Recipe(*(float(number) for number in table[low]))
-        return Recipe(*table[rows].T)
+        first = int(rows.min())
+        if first == rows.max():
+            return single[first]
+        gain, offset, rh, floor, share = table[:, rows]
+        humid = bool(rh.any())
+        identity = not humid and not offset.any() and bool((gain == 1).all())
+        return Recipe(gain, offset, rh, floor, share, identity, humid)
 
-    def _learn(self, quantity: str) -> tuple[Array, Array]:
-        kinds: dict[tuple[float, ...], int] = {}
+    def _learn(self, quantity: str) -> tuple[Array, Array, list[Recipe]]:
+        kinds: dict[tuple[float, float, float, float, float], int] = {}
         codes = [kinds.setdefault(_numbers(setup, quantity), len(kinds)) for setup in self._setups]
-        self._tables[quantity] = np.array(codes, np.int64), np.array(list(kinds), np.float64)
+        single = [_recipe(*one) for one in kinds]
+        self._tables[quantity] = np.array(codes, np.int64), np.array(list(kinds), np.float64).T, single
         return self._tables[quantity]
 
 
@@ -138,7 +144,7 @@ def _name(setup: Setup) -> str:
     return "+".join(dict.fromkeys(entry.id for entry in setup.calibrations.values())) or IDENTITY
 
 
-def _numbers(setup: Setup, quantity: str) -> tuple[float, ...]:
+def _numbers(setup: Setup, quantity: str) -> tuple[float, float, float, float, float]:
     sensor = setup.sensor(quantity)
     doubt = default_doubt(sensor[0] if sensor else "", quantity)
     entry = setup.calibrations.get(quantity)
@@ -153,14 +159,14 @@ def _applied(column: Column, recipe: Recipe, humidity: Column | None, name: str)
     if name.startswith(("pm", "n")):
         value = np.maximum(value, 0.0)
     u = np.maximum(np.abs(value) * recipe.share, recipe.floor)
-    return replace(column, value=value, u=u if extra is None else np.hypot(u, extra))
+    return Column(column.raw, value, u if extra is None else np.hypot(u, extra), column.flag, column.tests)
 
 
 @np.errstate(over="ignore", invalid="ignore")  # an absurd raw value has no corrected one: NaN
 def _corrected(raw: Array, recipe: Recipe, humidity: Column | None) -> tuple[Array, Array | None]:
     value = raw * recipe.gain + recipe.offset
     extra = None
-    if np.any(recipe.rh):
+    if recipe.humid:
         rh = np.full(raw.size, np.nan) if humidity is None else humidity.raw
         unknown = np.isnan(rh)
         value = value + recipe.rh * np.where(unknown, USUAL_RH, rh)

@@ -1,9 +1,10 @@
 """Quality control: QARTOD flags and the tests behind them, the same in the stream as in one pass."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from enum import IntFlag
 from itertools import repeat
+from typing import Any
 
 import numpy as np
 
@@ -12,7 +13,7 @@ from edge.channels import combine
 from edge.limits import GAP, LONGEST_GAP, NEVER, PARAMETERS, WINDOW, Limits, limits
 from edge.network import Network
 from edge.quantity import QUANTITIES
-from edge.readings import UNTIMED, Array, Flag, Readings
+from edge.readings import UNTIMED, Array, Column, Flag, Readings
 
 __all__ = ["WINDOW", "CheckState", "Test", "Track", "check", "evaluate", "late", "rebuild", "revise"]
 
@@ -49,7 +50,9 @@ class Track:
 
     def grown(self, slots: int) -> "Track":
         """A copy that has at least so many slots."""
-        more = Track.blank(max(slots - self.time.size, 0))
+        if slots <= self.time.size:
+            return Track(self.value.copy(), self.time.copy(), self.begin.copy())
+        more = Track.blank(slots - self.time.size)
         return Track(
             np.concatenate((self.value, more.value)),
             np.concatenate((self.time, more.time)),
@@ -175,8 +178,8 @@ def evaluate(readings: Readings, network: Network) -> Readings:
 def rebuild(tail: Readings, network: Network, newest: Mapping[str, int] | None = None) -> CheckState:
     """The state after a history of which `tail` holds each node's rows from WINDOW before its own newest on.
 
-    `newest` [ns] names the newest time of nodes that `tail` leaves out: the older rows that they may still send
-    are late, the newer ones begin anew, as after a silence of WINDOW.
+    `newest` [ns] names the newest time of nodes that `tail` leaves out: older rows that they may still send
+    are late, newer ones begin anew, as after a silence of WINDOW.
     """
     state = check(tail, CheckState.empty(), network)[1].including(tuple(newest or ()), network)
     for node, time in (newest or {}).items():
@@ -231,7 +234,8 @@ def _in_turn(readings: Readings, reason: Array | None) -> Array | None:
 def _copied(state: CheckState, readings: Readings) -> CheckState:
     size = state.newest.size
     names = [name for name in readings.columns if name in QUANTITIES]
-    fresh = {name: state.tracks.get(name, Track.blank(0)).grown(size) for name in names}
+    known = state.tracks
+    fresh = {name: known[name].grown(size) if name in known else Track.blank(size) for name in names}
     return CheckState(state.slots, state.newest.copy(), {**state.tracks, **fresh})
 
 
@@ -254,8 +258,42 @@ def _flagged(
             absent = column.flag == Flag.ABSENT
             flag[gone] = np.where(absent[gone], Flag.ABSENT, Flag.MISSING)
             tests[gone] = 0
-        columns[quantity] = replace(column, flag=flag, tests=tests)
+        columns[quantity] = Column(column.raw, column.value, column.u, flag, tests)
     return readings.with_columns(columns)
+
+
+@dataclass(frozen=True, slots=True)
+class _Bound:
+    """`Limits` of a block's rows: numbers, or arrays with one per row; `soonest` [s]: the shortest run of
+    equal values that matters, `tracked`: whether any test looks back."""
+
+    low: Any
+    high: Any
+    floor: Any
+    ceiling: Any
+    step: Any
+    rate: Any
+    flat_suspect: Any
+    flat_fail: Any
+    rail_low: Any
+    rail_high: Any
+    rail_suspect: Any
+    soonest: float
+    tracked: bool
+
+    @classmethod
+    def of(cls, kinds: Sequence[Limits], cells: Iterable[Any]) -> "_Bound":
+        """The bound that holds these parameters of rows of these kinds."""
+        soonest = min(min(kind.flat_suspect, kind.flat_fail, kind.rail_suspect) for kind in kinds)
+        tracked = soonest < NEVER or any(kind.step < NEVER for kind in kinds)
+        named: dict[str, Any] = dict(zip(PARAMETERS, cells, strict=True))
+        return cls(**named, soonest=soonest, tracked=tracked)
+
+    def take(self, rows: Array) -> "_Bound":
+        """The limits of some of the rows."""
+        if isinstance(self.low, float):
+            return self
+        return replace(self, **{name: getattr(self, name)[rows] for name in PARAMETERS})
 
 
 class _Bounds:
@@ -263,7 +301,7 @@ class _Bounds:
 
     def __init__(self, network: Network) -> None:
         self._setups = Setups.of(network).table
-        self._kinds: dict[str, tuple[Array, Array]] = {}
+        self._kinds: dict[str, tuple[Array, Array, list[_Bound], _Bound]] = {}
 
     @classmethod
     def of(cls, network: Network) -> "_Bounds":
@@ -272,34 +310,38 @@ class _Bounds:
         bounds: _Bounds = network.derived[cls]
         return bounds
 
-    def at(self, quantity: str, setup: Array) -> tuple[Array, ...]:
-        """Each parameter of `Limits`, one for all rows where it is the same, else one per row."""
-        kind, table = self._kinds.get(quantity) or self._learn(quantity)
-        if len(table) > 1:
-            rows = kind[setup]
-            low, high = rows.min(), rows.max()
-            return tuple(table[low, :]) if low == high else tuple(table[rows].T)
-        return tuple(table[0, :])
+    def at(self, quantity: str, setup: Array) -> _Bound:
+        """The limits of rows, one number for all where they are the same."""
+        codes, table, single, every = self._kinds.get(quantity) or self._learn(quantity)
+        if len(single) == 1:
+            return single[0]
+        kinds = codes[setup]
+        first = int(kinds.min())
+        if first == kinds.max():
+            return single[first]
+        varied: _Bound = replace(every, **dict(zip(PARAMETERS, table[:, kinds], strict=True)))
+        return varied
 
-    def _learn(self, quantity: str) -> tuple[Array, Array]:
+    def _learn(self, quantity: str) -> tuple[Array, Array, list[_Bound], _Bound]:
         kinds: dict[Limits, int] = {}
         codes = []
         for setup in self._setups:
             sensor = setup.sensor(quantity)
             changes = setup.node.limits if setup.node else {}
             codes.append(kinds.setdefault(limits(sensor[0] if sensor else "", quantity, changes), len(kinds)))
-        table = np.array([[getattr(kind, name) for name in PARAMETERS] for kind in kinds], np.float64)
-        self._kinds[quantity] = np.array(codes, np.int64), table
+        rows = [[float(getattr(kind, name)) for name in PARAMETERS] for kind in kinds]
+        table = np.array(rows, np.float64).T
+        single = [_Bound.of([kind], row) for kind, row in zip(kinds, rows, strict=True)]
+        self._kinds[quantity] = np.array(codes, np.int64), table, single, _Bound.of(list(kinds), table)
         return self._kinds[quantity]
 
 
 def _judge(raw: Array, rows: _Rows, bounds: _Bounds, quantity: str, state: CheckState) -> tuple[Array, Array]:
     """Flags and tests of one quantity's rows; its track in `state` moves on."""
-    parameters = bounds.at(quantity, rows.setup)
-    low, high, floor, ceiling, step, rate, *flat = parameters
+    bound = bounds.at(quantity, rows.setup)
     flag = np.full(raw.size, Flag.GOOD, np.uint8)
     tests = np.zeros(raw.size, np.uint32)
-    possible = (raw >= low) & (raw <= high)
+    possible = (raw >= bound.low) & (raw <= bound.high)
     kept: Array | None = None
     if not possible.all():
         flag[~possible] = Flag.FAIL
@@ -307,21 +349,19 @@ def _judge(raw: Array, rows: _Rows, bounds: _Bounds, quantity: str, state: Check
         kept = np.flatnonzero(possible)
         if not kept.size:
             return flag, tests
-        raw, rows = raw[kept], rows.take(kept)
-        inner = (floor, ceiling, step, rate, *flat)
-        floor, ceiling, step, rate, *flat = (bound[kept] if bound.ndim else bound for bound in inner)
+        raw, rows, bound = raw[kept], rows.take(kept), bound.take(kept)
     mark = _Marks(flag, tests, kept)
-    mark((raw < floor) | (raw > ceiling), Flag.SUSPECT, Test.RANGE)
-    if np.all(np.isinf(step)) and np.all(np.isinf(flat[0])):
+    mark((raw < bound.floor) | (raw > bound.ceiling), Flag.SUSPECT, Test.RANGE)
+    if not bound.tracked:
         return flag, tests
     track = state.tracks[quantity]
     change, since = _before(raw, track.value, rows), _before(rows.time, track.time, rows)
     seconds = since * 1e-9
     near = seconds <= rows.gap
-    size = np.abs(change)
-    mark(near & (since > 0) & (size > np.maximum(step, rate * seconds)), Flag.SUSPECT, Test.RATE)
+    steep = np.abs(change) > np.maximum(bound.step, bound.rate * seconds)
+    mark(steep & near & (since > 0), Flag.SUSPECT, Test.RATE)
     begin = _begin(near & (change == 0), rows, track)
-    _flat(raw, (rows.time - begin) * 1e-9, flat, mark)
+    _flat(raw, (rows.time - begin) * 1e-9, bound, mark)
     for kept_cells, cells in zip(_arrays(track), (raw, rows.time, begin), strict=True):
         kept_cells[rows.slot[rows.last]] = cells[rows.last]
     return flag, tests
@@ -361,10 +401,9 @@ def _begin(same: Array, rows: _Rows, track: Track) -> Array:
     return begin[np.maximum.accumulate(np.where(begins, np.arange(begins.size), 0))]
 
 
-def _flat(raw: Array, still: Array, flat: list[Array], mark: _Marks) -> None:
-    suspect, fail, rail_low, rail_high, rail_suspect = flat
-    if not (still >= np.minimum(np.minimum(suspect, fail), rail_suspect)).any():
+def _flat(raw: Array, still: Array, bound: _Bound, mark: _Marks) -> None:
+    if still.max() < bound.soonest:
         return
-    rail = (raw <= rail_low) | (raw >= rail_high)
-    mark(still >= np.where(rail, rail_suspect, suspect), Flag.SUSPECT, Test.FLAT)
-    mark(still >= np.where(rail, NEVER, fail), Flag.FAIL, Test.FLAT)
+    rail = (raw <= bound.rail_low) | (raw >= bound.rail_high)
+    mark(still >= np.where(rail, bound.rail_suspect, bound.flat_suspect), Flag.SUSPECT, Test.FLAT)
+    mark(still >= np.where(rail, NEVER, bound.flat_fail), Flag.FAIL, Test.FLAT)

@@ -31,9 +31,11 @@ class Boots:
         begun = readings.time[rows] // SECOND - readings.up[rows] - readings.row[rows] * readings.dt[rows]
         keys = (readings.node[rows], readings.log[rows], readings.boot[rows], readings.seq[rows], begun)
         changed = set()
-        for node, log, boot, seq, offset in zip(*(key.tolist() for key in keys), strict=True):
-            if self.learn(readings.nodes[node], log, boot, seq, offset):
-                changed.add((readings.nodes[node], log, boot))
+        for code, log, boot, seq, offset in zip(*(key.tolist() for key in keys), strict=True):
+            node = readings.nodes[code]
+            told = self._known.get((node, log), {}).get(boot)
+            if (told is None or seq < told[0]) and self.learn(node, log, boot, seq, offset):
+                changed.add((node, log, boot))
         return changed
 
     def offset(self, node: str, log: int, boot: int) -> int | None:
