@@ -1,4 +1,4 @@
-"""Broker to journal: CPU per batch of a bare paho subscriber divided by that of the gateway with all stages on.
+"""Broker to journal: CPU per batch of a bare paho subscriber, divided by that of the gateway, all stages on.
 
 Both get the same messages from the same Mosquitto in the same run, in turns, each in a process of its own and
 each from a persistent session in which the broker has queued them. The bare subscriber is paho as its manual

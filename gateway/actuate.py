@@ -1,4 +1,4 @@
-"""Commands to actuators: sent, acknowledged, repeated, renewed, and raised as an alarm where nobody answers."""
+"""Commands to actuators: sent, acknowledged, repeated, renewed, and an alarm where nobody answers."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -86,7 +86,7 @@ class Actuate:
         return self._policy.repeat_s, self._policy.repeats
 
     def _order(self, commands: Mapping[str, Command | None], drafts: Sequence[Draft], now: int) -> None:
-        """Commit new commands, in one transaction with `drafts`, and let them take the place of the last ones."""
+        """Commit new commands, in one transaction with `drafts`, and let them replace the last ones."""
         made = {name: command for name, command in commands.items() if command is not None}
         rows = [_Ordered(now, name, command) for name, command in made.items()]
         drafts = [*drafts, *([Draft("command", msgspec.json.encode(rows))] if rows else [])]
@@ -99,7 +99,7 @@ class Actuate:
     # -- one actuator -----------------------------------------------------------------------------------
 
     def _command(self, decision: Decision, now: int) -> Command | None:
-        """The new command that a decision asks for; None where the last one says the same, or none is wanted."""
+        """The new command that a decision asks for; None where the last one says the same or none is due."""
         if decision.level is None:
             self._deliveries.pop(decision.actuator, None)
             return None
@@ -114,7 +114,7 @@ class Actuate:
         return Command(number, now // SECOND, self._policy.ttl_s, level, reason)
 
     def _renewed(self, name: str, now: int) -> Command | None:
-        """The same said anew; None, so that it expires, where nobody has decided for long: the data is stale."""
+        """The same said anew; None, so that it expires, where nobody has decided for long (stale data)."""
         delivery = self._deliveries[name]
         if now - self._decided.get(name, 0) > self._policy.ttl_s * SECOND:
             return None

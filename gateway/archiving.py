@@ -12,7 +12,7 @@ AFTER = 1
 UNTIMED_AFTER = 7 * 24
 """Hours after their arrival that rows of a boot without a clock are archived as such."""
 QUIET = 600.0
-"""Seconds of the machine's clock without new rows for an hour of the past, so that a backlog is written once."""
+"""Seconds without new rows for an hour of the past, by the machine's clock: a backlog is written once."""
 
 
 class Archiving:

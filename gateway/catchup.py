@@ -1,4 +1,4 @@
-"""Late rows: placed where their boot's clock becomes known, and judged as one pass over the sorted data would."""
+"""Late rows: placed once their boot's clock is known, and judged as one pass over the sorted data would."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -7,12 +7,13 @@ from edge.calibrate import calibrate
 from edge.check import WINDOW, revise
 from edge.place import place
 from edge.readings import SECOND, Array, Readings
+from gateway.drafts import readings_draft
 from gateway.history import History
 from gateway.journal import Journal
 from gateway.ledger import Ledger
 from gateway.live import Live
 from gateway.metrics import Metrics
-from gateway.stages import Check, readings_draft
+from gateway.stages import Check
 
 QUIET = 1.0
 """Seconds without news for a node after which its late rows are judged; a backlog comes in many blocks."""
@@ -45,7 +46,7 @@ class Catchup:
         self._placed: tuple[list[int], int] = ([], -1)
 
     def tick(self, now: float) -> None:
-        """Place what can be placed, then judge the nodes whose late rows have settled, at `now` [monotonic s]."""
+        """Place what can be placed, then judge nodes whose late rows have settled, at `now` [monotonic s]."""
         self._place()
         late = self._journal.late()
         for node, span in late.items():

@@ -200,7 +200,8 @@ class Journal:
         """The next blocks of those kinds behind block `after`, oldest first."""
         marks = ",".join("?" * len(kinds))
         rows = self._db.execute(
-            f"SELECT id, kind, at, header, body FROM block WHERE id > ? AND kind IN ({marks}) ORDER BY id LIMIT ?",
+            f"SELECT id, kind, at, header, body FROM block WHERE id > ? AND kind IN ({marks}) "
+            "ORDER BY id LIMIT ?",
             (after, *kinds, most),
         )
         return [Block(*row) for row in rows]
@@ -260,8 +261,8 @@ class Journal:
         return [name for (name,) in rows]
 
     def ripe(self, before: int, untimed_before: int, most: int = 100) -> dict[int, list[int]]:
-        """Hours that the archive lacks rows of, with the blocks that hold these: those before hour `before`, and
-        the keys of untimed rows above `untimed_before` (below zero)."""
+        """Hours that the archive lacks rows of, with the blocks that hold these: those before hour `before`,
+        and the keys of untimed rows above `untimed_before` (below zero)."""
         rows = self._db.execute(
             "SELECT hour, block FROM pending WHERE hour IN (SELECT DISTINCT hour FROM pending WHERE "
             "hour BETWEEN 0 AND ? OR (hour < 0 AND hour > ?) ORDER BY hour LIMIT ?) ORDER BY hour, block",
@@ -284,7 +285,8 @@ class Journal:
         """Drop the bodies of archived blocks up to `passed`, which every cursor has passed; how many."""
         with self.transaction() as db:
             done = db.execute(
-                "UPDATE block SET body = NULL WHERE id <= ? AND body IS NOT NULL AND kind IN ('readings', 'revision') "
+                "UPDATE block SET body = NULL WHERE id <= ? AND body IS NOT NULL "
+                "AND kind IN ('readings', 'revision') "
                 "AND first IS NOT NULL AND NOT EXISTS (SELECT 1 FROM pending WHERE pending.block = block.id)",
                 (passed,),
             )

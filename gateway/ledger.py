@@ -18,7 +18,7 @@ KINDS = ("readings", "info", "lost", "clock")
 
 class Header(msgspec.Struct, frozen=True):
     """The batches of a readings block, as packed little-endian arrays; `node` indexes `nodes`; `timed` says
-    which batch came with a time of its own, `offset` is its t0 - up [s], `last` [ns] its newest sample's time."""
+    which batch came with a time of its own, `offset` is its t0 - up [s], `last` its newest sample's [ns]."""
 
     nodes: list[str]
     node: bytes

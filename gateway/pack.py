@@ -14,7 +14,7 @@ _WORDS = {"node": "nodes", "cal": "cals"}
 
 
 def to_batch(readings: Readings) -> pa.RecordBatch:
-    """The rows as one record batch; a calibrated value that equals its raw one in the whole block is left out."""
+    """The rows as one record batch; calibrated values that all equal their raw ones are left out."""
     names, arrays = [], []
     for name in KEYS:
         words = getattr(readings, _WORDS[name]) if name in _WORDS else None

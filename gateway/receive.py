@@ -1,4 +1,4 @@
-"""The gateway's MQTT connection: messages in blocks, acknowledged after their commit (the module that knows paho).
+"""The gateway's MQTT connection: messages in blocks, acknowledged after their commit.
 
 Everything happens in the thread that calls `poll`: paho's own threads aren't used, so no message is handled
 while the block before it is being committed, and the socket's buffer is what holds the broker back.
@@ -49,8 +49,8 @@ class _Reader(Client):
     """A paho client that hands PUBLISH packets over as they are and acknowledges many at once.
 
     paho asks the socket four times for each packet, builds a message object, matches it against filters and
-    logs it, which costs more than all the stages behind it. Connection, keepalive, subscription, publishing and
-    everything else stays paho's.
+    logs it, which costs more than all the stages behind it. Connection, keepalive, subscription, publishing
+    and everything else stays paho's.
     """
 
     def __init__(self, inbox: list[Message], client_id: str) -> None:
@@ -125,7 +125,7 @@ class Receiver:
     # -- in ---------------------------------------------------------------------------------------------
 
     def poll(self, timeout: float, linger: float = 0.1) -> list[Message]:
-        """What has arrived, at most `most` messages: waits `timeout` [s] for the first, `linger` for the rest."""
+        """What has arrived, at most `most`: waits `timeout` [s] for the first, `linger` [s] for the rest."""
         if not self._reach():
             time.sleep(min(timeout, 0.2))
             return []

@@ -1,4 +1,4 @@
-"""The river: a block of messages through the visible tuple of stages, one direction, one place for each thing."""
+"""The river: a block of messages through the tuple of stages, one direction, one place for each thing."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
@@ -62,7 +62,7 @@ class River:
         self._alarm = alarm
 
     def flow(self, block: Block) -> Block:
-        """The block after all stages; raises `JournalError` (to be tried again whole) where it can't be stored."""
+        """The block after all stages; raises `JournalError`, to be tried again whole, where nothing was stored."""
         for name, stage in self.stages:
             block = self._through(name, stage, block)
         return block

@@ -94,17 +94,11 @@ def address(text: str) -> tuple[str, int]:
 
 def render_logs(as_json: bool) -> None:
     """Structured logs on standard error: for people, or as one JSON object a line."""
-    last = structlog.processors.JSONRenderer() if as_json else structlog.dev.ConsoleRenderer()
+    last: list[structlog.typing.Processor] = [structlog.dev.ConsoleRenderer()]
+    if as_json:
+        last = [structlog.processors.format_exc_info, structlog.processors.JSONRenderer()]
+    stamp = structlog.processors.TimeStamper(fmt="iso")
     structlog.configure(
-        processors=[
-            structlog.processors.add_log_level,
-            structlog.processors.TimeStamper(fmt="iso"),
-            structlog.processors.format_exc_info if as_json else _as_is,
-            last,
-        ],
+        processors=[structlog.processors.add_log_level, stamp, *last],
         logger_factory=structlog.WriteLoggerFactory(file=click.get_text_stream("stderr")),
     )
-
-
-def _as_is(_: object, __: str, event: structlog.typing.EventDict) -> structlog.typing.EventDict:
-    return event

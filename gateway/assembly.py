@@ -1,0 +1,154 @@
+"""The parts of one gateway, and how they hang together."""
+
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from edge.decision import Policy
+from edge.forecast import Forecaster
+from edge.network import Network
+from edge.problem import Problem
+from edge.readings import SECOND
+from gateway.actuate import Actuate
+from gateway.archive import Archive
+from gateway.archiving import Archiving
+from gateway.clock import Clock
+from gateway.control import Decide, Forecast
+from gateway.doubles import Doubles
+from gateway.hear import Hear
+from gateway.history import History
+from gateway.influx import Settings
+from gateway.intake import Decode
+from gateway.journal import Journal
+from gateway.ledger import Ledger
+from gateway.live import Live
+from gateway.metrics import Metrics
+from gateway.outflow import InfluxCursor
+from gateway.present import Alarms, Present
+from gateway.recall import recall
+from gateway.receive import Broker, Receiver
+from gateway.reload import contents
+from gateway.river import River
+from gateway.stages import Calibrate, Check, Deduplicate, Journalise
+from gateway.training import load_current
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """How a gateway is run: everything that isn't in the network files."""
+
+    network: Path
+    data: Path
+    broker: Broker = field(default_factory=Broker)
+    name: str = "gateway"
+    influx: Settings | None = None
+    policy: Policy = field(default_factory=Policy)
+    archive_quiet: float = 600.0
+    train_every: float = 6 * 3600.0
+    linger: float = 0.1
+
+
+class Busy(Problem):
+    """Another gateway uses this data folder."""
+
+
+class Assembly:
+    """One gateway's parts: stores at once, the rest by `assemble`."""
+
+    def __init__(self, options: Options, clock: Clock) -> None:
+        self.options = options
+        self.clock = clock
+        self.metrics = Metrics()
+        self.journal = Journal(options.data / "journal.sqlite")
+        self.archive = Archive(options.data / "archive", self.journal)
+        self.history = History(self.journal, self.archive)
+        self.term = time.time_ns() // SECOND
+        self._lock: Any = None
+
+    # -- parts ------------------------------------------------------------------------------------------
+
+    def assemble(self, network: Network) -> None:
+        """Claim the data folder, rebuild what was known, and put the stages in their order."""
+        self._claim()
+        self.journal.keep(network.hash, "network", contents(self.options.network))
+        self.live = Live(network, now=self.clock.now() or 0)
+        self.alarms = Alarms(self.live)
+        self.ledger = Ledger.load(self.journal)
+        self.present = Present(self.live)
+        self.forecaster = Forecaster(load_current(self.models))
+        self.receiver = self._receiver(network.root)
+        policy, live, journal, metrics = self.options.policy, self.live, self.journal, self.metrics
+        self.actuate = Actuate(live, journal, policy, self.send, self.alarms, metrics, self.term)
+        self.hear = Hear(live, self.ledger, self.actuate)
+        self.check = Check(live, recall(self.ledger, self.history, network, self.present, self.forecaster))
+        decide = Decide(live, policy, self.actuate, self.forecaster, self.clock, metrics)
+        stages = (
+            ("decode", Decode(live, self.clock, metrics)),
+            ("deduplicate", Deduplicate(self.ledger, Doubles(journal), metrics)),
+            ("check", self.check),
+            ("calibrate", Calibrate(live)),
+            ("journal", Journalise(journal, self.ledger, live, metrics, self.hear)),
+            ("forecast", Forecast(self.forecaster, self.present, live, self.clock, metrics)),
+            ("decide", decide),
+        )
+        self.river = River(
+            stages, metrics, lambda stage, error: self.alarms.raised("stage", stage, error=error)
+        )
+        self._cursors()
+
+    @property
+    def models(self) -> Path:
+        """Where models stand."""
+        return self.options.data / "models"
+
+    def _claim(self) -> None:
+        """Hold the data folder for as long as this process lives; the system lets go of it after a kill."""
+        self.options.data.mkdir(parents=True, exist_ok=True)
+        path = self.options.data / "gateway.lock"
+        self._lock = self.journal.lock(path)
+        if self._lock is None:
+            raise Busy("another gateway uses this data folder", str(path), "stop it, or name another --data")
+
+    def _receiver(self, root: str) -> Receiver:
+        name = self.options.name
+        will = f"{root}/gateway/{name}/status"
+        return Receiver(self.options.broker, f"gongi-{name}", [(f"{root}/#", 1)], will)
+
+    def _cursors(self) -> None:
+        readers = ["ledger"]
+        self.influx: InfluxCursor | None = None
+        if self.options.influx is not None:
+            self.influx = InfluxCursor(
+                self.journal,
+                self.options.influx,
+                lambda: self.live.network,
+                self.clock,
+                self.metrics,
+                self._influx_says,
+            )
+            readers.append("influx")
+        self.archiving = Archiving(
+            self.journal,
+            self.archive,
+            self.history,
+            self.live,
+            self.metrics,
+            tuple(readers),
+            self.options.archive_quiet,
+        )
+
+    def _influx_says(self, word: str) -> None:
+        if word:
+            self.alarms.raised("influx", "influx", word=word)
+        else:
+            self.alarms.cleared("influx", "influx")
+
+    def send(self, topic: str, payload: bytes) -> bool:
+        """Publish at QoS 0; False where there is no connection."""
+        return self.receiver.publish(topic, payload)
+
+    def unclaim(self) -> None:
+        """Let go of the data folder."""
+        if self._lock is not None:
+            self._lock.close()
