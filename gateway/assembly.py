@@ -45,6 +45,7 @@ class Options:
     influx: Settings | None = None
     policy: Policy = field(default_factory=Policy)
     archive_quiet: float = 600.0
+    train_first: float = 600.0
     train_every: float = 6 * 3600.0
     linger: float = 0.1
 

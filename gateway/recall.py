@@ -22,7 +22,8 @@ def recall(
     if not newest:
         return CheckState.empty()
     latest = max(newest.values())
-    recent = history.read(latest - WINDOW * SECOND, latest + 1)
+    # Twice: a node that lags by up to one window still has a whole one behind its own newest sample.
+    recent = history.read(latest - 2 * WINDOW * SECOND, latest + 1)
     # Nodes that were silent for longer than any test looks back have their last rows further back.
     dormant = [node for node, time in newest.items() if time < latest - WINDOW * SECOND]
     tails = [history.read(newest[node] - WINDOW * SECOND, newest[node] + 1, [node]) for node in dormant]

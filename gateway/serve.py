@@ -9,7 +9,6 @@ from typing import Any
 import structlog
 
 from edge.network import Network
-from edge.problem import Problem
 from edge.readings import SECOND
 from gateway.assembly import Assembly, Options
 from gateway.catchup import Catchup
@@ -21,8 +20,8 @@ from gateway.journal import JournalError
 from gateway.network import load
 from gateway.receive import Message
 from gateway.reload import Reload
+from gateway.retraining import Retraining
 from gateway.river import Block, Failed
-from gateway.training import CURRENT, retrain
 from gateway.watch import Watch
 
 __all__ = ["Gateway", "Options"]
@@ -79,6 +78,15 @@ class Gateway(Assembly):
             self.journal, self.history, self.ledger, self.live, self.check, self.metrics
         )
         reload = Reload(self.options.network, self.live, self.journal, self.alarms, self.metrics, self._adopt)
+        retraining = self.retraining = Retraining(
+            self.models,
+            self.journal,
+            self.history,
+            self.live,
+            self.forecaster,
+            self.alarms,
+            self.metrics,
+        )
         watch = Watch(self.live, self.clock, self.alarms, self.metrics)
         return [
             Chore(0.25, lambda now: self._act()),
@@ -90,7 +98,8 @@ class Gateway(Assembly):
             Chore(10.0, lambda now: self._tell_time()),
             Chore(10.0, lambda now: self._snapshot(SNAPSHOT_BLOCKS)),
             Chore(30.0, self.archiving.tick),
-            Chore(self.options.train_every, lambda now: self._train(), first=600.0),
+            Chore(1.0, retraining.watch),
+            Chore(self.options.train_every, retraining.tick, first=self.options.train_first),
         ]
 
     # -- the loop ---------------------------------------------------------------------------------------
@@ -185,19 +194,3 @@ class Gateway(Assembly):
             while node in network.nodes and (waiting := self.journal.waiting(node, ADOPT)):
                 self.take([Message(one.topic, one.payload, 0, 0, -1) for _, one in waiting])
                 self.journal.adopt([number for number, _ in waiting])
-
-    def _train(self) -> None:
-        """Train anew in the background; the model is taken over where it beats what it must."""
-        threading.Thread(target=self._retrain, name="training", daemon=True).start()
-
-    def _retrain(self) -> None:
-        try:
-            model, report = retrain(self.history, self.live.network, self._now())
-        except Problem as error:
-            log.info("no model trained", reason=str(error))
-            return
-        finally:
-            self.journal.close()
-        (self.models / CURRENT).parent.mkdir(parents=True, exist_ok=True)
-        self.forecaster.model = model
-        log.info("model trained", model=model.id, report=str(report))

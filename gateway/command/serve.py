@@ -2,6 +2,7 @@
 
 import os
 import signal
+import sys
 from pathlib import Path
 
 import click
@@ -100,5 +101,5 @@ def render_logs(as_json: bool) -> None:
     stamp = structlog.processors.TimeStamper(fmt="iso")
     structlog.configure(
         processors=[structlog.processors.add_log_level, stamp, *last],
-        logger_factory=structlog.WriteLoggerFactory(file=click.get_text_stream("stderr")),
+        logger_factory=structlog.WriteLoggerFactory(file=sys.stderr),
     )
