@@ -166,15 +166,19 @@ def actuator_now(actuator: Actuator, site: Site, scene: Scene) -> ActuatorNow:
         reason=acting.reason,
         acknowledged=acting.acknowledged,
         level_word=spoken.level(acting.level, len(actuator.levels), words),
-        why=_why(acting, words),
+        why=_why(acting, len(actuator.levels), words),
         answer_word=_confirmed(acting, scene, site.tz),
     )
 
 
-def _why(acting: Acting, words: Words) -> str:
-    if acting.cause in ("", "command") and acting.reason:
-        return spoken.reason(acting.reason, words)
-    return spoken.cause(acting.cause, words)
+def _why(acting: Acting, levels: int, words: Words) -> str:
+    """Why it has its level; where that isn't the level it was told, what it was told and why."""
+    if acting.cause not in ("", "command") or not acting.reason:
+        return spoken.cause(acting.cause, words)
+    why = spoken.reason(acting.reason, words)
+    if acting.told == acting.level:
+        return why
+    return words.gettext("told: {level}, {why}", level=spoken.level(acting.told, levels, words), why=why)
 
 
 def _confirmed(acting: Acting, scene: Scene, tz: str) -> str:

@@ -63,7 +63,10 @@ def test_a_purifier_tells_its_reason_and_whether_it_confirmed(console: Console) 
     assert (first["level"], first["acknowledged"]) == (3, True)
     assert first["why"] == "30분 뒤 48 µg/m³ 예측, 최대 59까지 가능 (기준 35)"
     assert first["answer_word"] == "작동 확인됨 (11:17)"
-    assert not room(site, "1-2")["actuators"][0]["acknowledged"]
+    second = room(site, "1-2")["actuators"][0]
+    assert (second["level"], second["told"], second["acknowledged"]) == (1, 2, False)
+    assert second["why"].startswith("명령: 2단계 (최고 3), 60분 뒤 36 µg/m³ 예측")
+    assert second["answer_word"] == "아직 응답 없음 (11:19 명령)"
 
 
 def test_a_silent_node_gives_no_grade_and_says_since_when(console: Console) -> None:

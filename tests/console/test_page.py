@@ -103,6 +103,7 @@ def test_when_the_server_stops_the_page_says_that_its_numbers_are_old(
     assert banner.inner_text() == "The connection to the gateway is lost. These numbers are old: as of 11:20."
     assert banner.get_attribute("role") == "alert"
     assert quiet.locator("#link .text").inner_text() == "Not live"
+    assert quiet.locator("#room-2-1 .age").is_hidden(), "an age that no longer grows would lie"
     assert "grayscale" in quiet.locator("#now").evaluate("now => getComputedStyle(now).filter")
 
 
@@ -115,6 +116,21 @@ def test_the_school_list_is_live_and_says_when_it_is_old(quiet: "Page", console:
     expect(line).to_contain_text("Very unhealthy Gym · 123 µg/m³")
     console.serving.stop()
     expect(quiet.locator("#old")).to_contain_text("These numbers are old: as of 11:20.")
+
+
+def test_a_hidden_tab_gives_its_connection_back_and_catches_up_when_shown(
+    quiet: "Page", console: Console
+) -> None:
+    ready(quiet, console, "/site/hana?lang=en")
+    hide = "hidden => { Object.defineProperty(document, 'hidden', {value: hidden, configurable: true});"
+    turn = hide + " document.dispatchEvent(new Event('visibilitychange')); }"
+    quiet.evaluate(turn, True)
+    console.live.latest["gym-a"] = Latest(console.live.now, values(123.0, 700.0))
+    with pytest.raises(AssertionError):
+        expect(quiet.locator("#room-gym .number")).to_have_text("123", timeout=1500)
+    quiet.evaluate(turn, False)
+    expect(quiet.locator("#room-gym .number")).to_have_text("123")
+    assert quiet.locator("#link .text").inner_text() == "Live"
 
 
 def test_when_the_gateways_clock_stands_still_the_page_says_so_and_recovers(

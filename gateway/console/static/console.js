@@ -101,14 +101,18 @@
   }
 
   setInterval(() => {
-    if (performance.now() - heard > SILENT_MS) {
+    if (!document.hidden && performance.now() - heard > SILENT_MS) {
       say("lost");
       heard = performance.now();
       connect();
     }
   }, 1000);
+  // A browser allows six connections to one host: hidden tabs give theirs back, and say "old" until they hear again.
   document.addEventListener("visibilitychange", () => {
-    if (!document.hidden && (trouble || source.readyState === EventSource.CLOSED)) connect();
+    if (document.hidden) return source.close();
+    if (performance.now() - heard > SILENT_MS) say("lost");
+    heard = performance.now();
+    return connect();
   });
   document.addEventListener("click", (event) => {
     const button = event.target.closest(".pick");
