@@ -164,7 +164,7 @@ def _trained(
         rows = max((verdict.taught for verdict in report.verdicts), default=0)
         raise NothingToLearn(
             f"{len(past)} rooms with at most {rows} minutes to learn from",
-            advice="some 15 hours of one room are the least, two weeks are good",
+            advice="some 11 hours of one room are the least, two weeks are good",
         )
     return model, report
 
