@@ -94,6 +94,7 @@ ALARMS: Mapping[str, str] = {
     "lost": N_("Data of {about} are lost and named in the ledger."),
     "influx": N_("The database does not accept data. Nothing is lost; it is sent again later."),
     "journal": N_("The gateway can't store data now. The devices keep theirs until it can."),
+    "model-refused": N_("A new forecast model was refused. The former one goes on."),
     "broker": N_("The connection to the broker is interrupted. The devices keep their data meanwhile."),
     "disk": N_("The gateway's disk is almost full."),
     "untimed": N_("{about} does not know the time yet. Its data are kept."),
