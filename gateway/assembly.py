@@ -86,7 +86,7 @@ class Assembly:
         decide = Decide(live, policy, self.actuate, self.forecaster, self.clock, metrics)
         stages = (
             ("decode", Decode(live, self.clock, metrics)),
-            ("deduplicate", Deduplicate(self.ledger, Doubles(journal), metrics)),
+            ("deduplicate", Deduplicate(self.ledger, Doubles(journal), self.alarms, metrics)),
             ("check", self.check),
             ("calibrate", Calibrate(live)),
             ("journal", Journalise(journal, self.ledger, live, metrics, self.hear)),

@@ -58,6 +58,7 @@ GAUGES: Mapping[str, str] = {
     "influx_lag_blocks": "Blocks that InfluxDB lacks",
     "influx_lag_seconds": "Age of the oldest block that InfluxDB lacks",
     "connected": "1 while the broker connection stands",
+    "disk_free_bytes": "Free space where the journal stands",
 }
 
 

@@ -19,7 +19,7 @@ log = structlog.get_logger()
 
 
 class Retraining:
-    """Training runs in a thread that takes a back seat; `watch` takes its model over in the river's thread."""
+    """Training runs in a thread of low rank; `watch` takes its model over in the river's thread."""
 
     def __init__(
         self,
@@ -43,7 +43,7 @@ class Retraining:
             self._thread.start()
 
     def watch(self, _: float = 0.0) -> None:
-        """Take a changed model over, wherever it came from; one that can't be used leaves the old in force."""
+        """Take a changed model over, wherever it came from; one that can't be used changes nothing."""
         try:
             model = self._watched.changed()
         except Problem as error:

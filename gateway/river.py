@@ -62,7 +62,7 @@ class River:
         self._alarm = alarm
 
     def flow(self, block: Block) -> Block:
-        """The block after all stages; raises `JournalError`, to be tried again whole, where nothing was stored."""
+        """The block after all stages; raises `JournalError` where nothing of it was stored: try it again."""
         for name, stage in self.stages:
             block = self._through(name, stage, block)
         return block

@@ -87,7 +87,7 @@ class Gateway(Assembly):
             self.alarms,
             self.metrics,
         )
-        watch = Watch(self.live, self.clock, self.alarms, self.metrics)
+        watch = Watch(self.live, self.clock, self.alarms, self.metrics, self.options.data)
         return [
             Chore(0.25, lambda now: self._act()),
             Chore(0.5, gaps.tick),

@@ -18,6 +18,7 @@ from gateway.journal import Draft, Journal
 from gateway.ledger import Ledger, header
 from gateway.live import Live
 from gateway.metrics import Metrics
+from gateway.present import Alarms
 from gateway.receive import Message
 from gateway.river import Block
 
@@ -25,8 +26,9 @@ from gateway.river import Block
 class Deduplicate:
     """Lets each batch through once: what is stored, or came earlier in the block, falls out by its name."""
 
-    def __init__(self, ledger: Ledger, doubles: Doubles, metrics: Metrics) -> None:
-        self._ledger, self._doubles, self._metrics = ledger, doubles, metrics
+    def __init__(self, ledger: Ledger, doubles: Doubles, alarms: Alarms, metrics: Metrics) -> None:
+        self._ledger, self._doubles = ledger, doubles
+        self._alarms, self._metrics = alarms, metrics
 
     def __call__(self, block: Block) -> Block:
         readings = block.readings
@@ -42,6 +44,8 @@ class Deduplicate:
         self._metrics.count("doubles", len(doubles))
         self._metrics.count("conflicts", len(conflicts))
         letters = tuple(_conflict(block.messages, name) for name in conflicts)
+        for node, log, seq in conflicts:
+            self._alarms.raised("conflict", node, log=f"{log:08x}", seq=str(seq))
         return replace(
             block,
             readings=readings.take(rows),

@@ -1,5 +1,8 @@
 """Watches over what ought to speak: nodes gone silent, actuators gone, and the numbers on the gauges."""
 
+import shutil
+from pathlib import Path
+
 from edge.readings import SECOND
 from gateway.clock import Clock
 from gateway.live import Live
@@ -8,13 +11,16 @@ from gateway.present import Alarms
 
 SILENT = 3
 """Intervals without a fresh sample after which a node counts as silent."""
+LOW_DISK = 500_000_000
+"""Free bytes below which a person should make room; a full disk stops acknowledgements."""
 
 
 class Watch:
     """Raises and clears alarms about silence; sets the gauges."""
 
-    def __init__(self, live: Live, clock: Clock, alarms: Alarms, metrics: Metrics) -> None:
+    def __init__(self, live: Live, clock: Clock, alarms: Alarms, metrics: Metrics, data: Path) -> None:
         self._live, self._clock, self._alarms, self._metrics = live, clock, alarms, metrics
+        self._data = data
 
     def tick(self, _: float) -> None:
         """Look at all nodes once."""
@@ -24,6 +30,14 @@ class Watch:
         fresh = sum(self._look(node, now) for node in self._live.network.nodes)
         self._metrics.gauge("nodes_fresh", fresh)
         self._metrics.gauge("alarms", len(self._live.alarms))
+        self._disk(shutil.disk_usage(self._data).free)
+
+    def _disk(self, free: int) -> None:
+        self._metrics.gauge("disk_free_bytes", free)
+        if free < LOW_DISK:
+            self._alarms.raised("disk-low", "disk", megabytes=str(free // 1_000_000))
+        else:
+            self._alarms.cleared("disk-low", "disk")
 
     def _look(self, name: str, now: int) -> bool:
         node, latest = self._live.network.nodes[name], self._live.latest.get(name)
