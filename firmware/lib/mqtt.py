@@ -8,14 +8,14 @@ import os
 import struct
 
 from lib import ticks as tick
-from lib.sheet import Sheet
+from lib.sheet import Full, Sheet
 
 CONNECT_S = 15
 ACK_MS = 20000
 BACKOFF_MS = 500
 BACKOFF_MAX_MS = 30000
-# A batch of 8 KB, its topic and header.
-OUT_BYTES = 8400
+# What a packet usually needs; and a batch of 8 KB with its topic and header.
+OUT_BYTES, MAX_OUT_BYTES = 2048, 8400
 # In front of a packet's body: its kind and two bytes of length.
 HEAD = 3
 REFUSALS = ("", "protocol version", "client id", "server unavailable", "user name or password", "not authorised")
@@ -82,14 +82,20 @@ class Client:
         """
         if not self.connected:
             raise OSError("not connected")
-        sheet = self._sheet
-        sheet.end = HEAD
-        sheet.put(_text(topic))
         self._pid = self._pid % 65535 + 1
-        sheet.put(struct.pack(">H", self._pid))
-        fill(sheet) if callable(fill) else sheet.put(fill)
+        try:
+            self._publish(topic, fill)
+        except Full:  # from now on there is room for every batch
+            self._sheet = Sheet(MAX_OUT_BYTES)
+            self._publish(topic, fill)
         self._acks[self._pid] = (self._ticks.now(), acked)
         self._put(self._packed(0x32 | retain))
+
+    def _publish(self, topic: str, fill: object) -> None:
+        self._sheet.end = HEAD
+        self._sheet.put(_text(topic))
+        self._sheet.put(struct.pack(">H", self._pid))
+        fill(self._sheet) if callable(fill) else self._sheet.put(fill)
 
     def _packed(self, kind: int) -> memoryview:
         """Return the packet on the sheet, its header written in front of its body."""

@@ -37,7 +37,10 @@ class Batch:
     def take(self, payload: bytes, at: int) -> None:
         """Append the packed row at `at`."""
         width = len(self.columns)
-        record.unpack_row(payload, at, self.values, self.count * width, width)
+        base = self.count * width
+        if len(self.values) < base + width:
+            self.values.extend(array("i", bytes(4 * (base + width - len(self.values)))))
+        record.unpack_row(payload, at, self.values, base, width)
         self.count += 1
 
     def rows(self) -> list:
@@ -63,7 +66,7 @@ class Segment:
 class Spool:
     """Samples in a folder; `start` scans it, then it is written by begin, add, close and read by sequence."""
 
-    def __init__(self, folder: str, columns: tuple, limit: int, segment: int = SEGMENT_BYTES) -> None:
+    def __init__(self, folder: str, columns: tuple, limit: int, segment: int = SEGMENT_BYTES, rows: int = 6) -> None:
         self.folder = folder
         self.columns = columns
         self.limit = limit
@@ -80,7 +83,8 @@ class Spool:
         self._before = None
         self._sum = 0
         self._hint = (0, 0, 0)
-        self._values = array("i", bytes(4 * wire.MAX_ROWS * len(columns)))
+        # One for all batches read; it grows to the largest.
+        self._values = array("i", bytes(4 * rows * len(columns)))
 
     @property
     def first(self) -> int:
@@ -252,7 +256,7 @@ class Spool:
                     return batch
                 found, up, t0, _, dt = struct.unpack_from(_OPEN, payload)
                 if found == seq:
-                    batch = Batch(seq, header["boot"], up, t0 or None, dt, header["columns"], self._room(header))
+                    batch = Batch(seq, header["boot"], up, t0 or None, dt, header["columns"], self._values)
                     batch.take(payload, _OPEN_SIZE)
                     total = binascii.crc32(payload[_OPEN_SIZE:])
             elif batch and kind == record.ROW:
@@ -264,12 +268,6 @@ class Spool:
             elif batch:
                 return self._cut(file, batch)
         return batch
-
-    def _room(self, header: dict) -> array:
-        need = wire.MAX_ROWS * len(header["columns"])
-        if len(self._values) < need:  # an earlier configuration had more sensors
-            self._values = array("i", bytes(4 * need))
-        return self._values
 
     def _proved(self, batch: Batch, payload: bytes, total: int) -> Batch | None:
         if struct.unpack("<BI", payload) == (batch.count, total):

@@ -5,7 +5,7 @@ from array import array
 from lib import record
 from lib.spool import Spool
 from memory import COLUMNS, Random, mount, new, spool, unmount, write
-from sim.flash import PowerCut, RamFlash
+from sim.ramflash import PowerCut, RamFlash
 from vectors import load, octets
 
 

@@ -3,7 +3,7 @@
 import vfs
 
 from lib.spool import Spool
-from sim.flash import RamFlash
+from sim.ramflash import RamFlash
 
 COLUMNS = (
     ("pm1_cf1", 10), ("pm25_cf1", 10), ("pm10_cf1", 10), ("pm1", 10), ("pm25", 10), ("pm10", 10),
