@@ -81,7 +81,7 @@ class Assembly:
         self.receiver = self._receiver(network.root)
         policy, live, journal, metrics = self.options.policy, self.live, self.journal, self.metrics
         self.actuate = Actuate(live, journal, policy, self.send, self.alarms, metrics, self.term)
-        self.hear = Hear(live, self.ledger, self.actuate)
+        self.hear = Hear(live, self.ledger, self.actuate, metrics)
         self.check = Check(live, recall(self.ledger, self.history, network, self.present, self.forecaster))
         decide = Decide(live, policy, self.actuate, self.forecaster, self.clock, metrics)
         stages = (

@@ -11,7 +11,7 @@ from edge.report import Info, Report
 from edge.wire import Address
 from gateway.archive import HOUR
 from gateway.journal import Draft
-from gateway.ledger import Lost
+from gateway.ledger import GONE, Lost
 from gateway.live import Live
 from gateway.pack import pack
 from gateway.river import Block
@@ -65,8 +65,7 @@ def _said(at: int, address: Address, one: Report) -> dict[str, object]:
 def _gone(address: Address, reply: report.Reply) -> list[Lost]:
     if reply.log is None:
         return []
-    reason = "no longer in the spool"
-    return [Lost(address.device, int(reply.log, 16), low, high, reason) for low, high in reply.gone]
+    return [Lost(address.device, int(reply.log, 16), low, high, GONE) for low, high in reply.gone]
 
 
 def lost_draft(lost: Sequence[Lost]) -> Draft:

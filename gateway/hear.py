@@ -9,8 +9,9 @@ import msgspec
 from edge.report import Info, Reply, Report, State, Status
 from edge.wire import Address
 from gateway.actuate import Actuate
-from gateway.ledger import Ledger
+from gateway.ledger import GONE, Ledger
 from gateway.live import Acting, Live
+from gateway.metrics import Metrics
 
 MOST_DEVICES = 200_000
 """Devices that are remembered by name: a stranger can invent no more."""
@@ -19,8 +20,8 @@ MOST_DEVICES = 200_000
 class Hear:
     """Takes in reports of known devices, one handler per kind."""
 
-    def __init__(self, live: Live, ledger: Ledger, actuate: Actuate) -> None:
-        self._live, self._ledger, self._actuate = live, ledger, actuate
+    def __init__(self, live: Live, ledger: Ledger, actuate: Actuate, metrics: Metrics) -> None:
+        self._live, self._ledger, self._actuate, self._metrics = live, ledger, actuate, metrics
 
     def __call__(self, reports: Sequence[tuple[Address, Report]], at: int) -> None:
         """Take in a block's reports, in their order, at [ns UTC]."""
@@ -35,7 +36,8 @@ class Hear:
 
     def _reply(self, address: Address, reply: Reply, at: int) -> None:
         if reply.gone and reply.log is not None:
-            self._ledger.lose(address.device, int(reply.log, 16), reply.gone, "no longer in the spool")
+            lost = self._ledger.lose(address.device, int(reply.log, 16), reply.gone, GONE)
+            self._metrics.count("lost", lost, reason=GONE)
 
     def _state(self, address: Address, state: State, at: int) -> None:
         if address.device in self._live.network.actuators:

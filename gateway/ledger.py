@@ -13,6 +13,7 @@ from edge.readings import UNTIMED, Readings
 from gateway.journal import Block, Journal
 
 SNAPSHOT = "ledger"
+GONE = "no longer in the spool"
 KINDS = ("readings", "info", "lost", "clock")
 
 
@@ -101,12 +102,13 @@ class Ledger:
         entry = self.log(node, log)
         entry.ended, entry.cursor = False, max(entry.cursor, cursor)
 
-    def lose(self, node: str, log: int, spans: Iterable[tuple[int, int]], reason: str) -> None:
-        """Name intervals lost; what of them is stored stays stored."""
+    def lose(self, node: str, log: int, spans: Iterable[tuple[int, int]], reason: str) -> int:
+        """Name intervals lost, but for what of them is stored or was named before; how many batches."""
         entry = self.log(node, log)
-        entry.lost += [
-            (low, high, reason) for span in spans for low, high in entry.stored.missing(span[0], span[1])
-        ]
+        known = Intervals([*entry.stored, *((low, high) for low, high, _ in entry.lost)])
+        news = [pair for low, high in spans for pair in known.missing(low, high)]
+        entry.lost += [(low, high, reason) for low, high in news]
+        return sum(high - low + 1 for low, high in news)
 
     def table(self) -> list[dict[str, Any]]:
         """The ledger as people and programs read it, a row per (node, log)."""

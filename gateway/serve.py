@@ -3,6 +3,7 @@
 import gc
 import threading
 import time
+from collections import Counter
 from collections.abc import Sequence
 from typing import Any
 
@@ -40,6 +41,7 @@ class Gateway(Assembly):
     def __init__(self, options: Options, clock: Clock | None = None) -> None:
         super().__init__(options, clock or SystemClock())
         self.failed = False
+        self._dropped: Counter[str] = Counter()
         self._stopping = threading.Event()
         self._thread: threading.Thread | None = None
 
@@ -96,6 +98,7 @@ class Gateway(Assembly):
             Chore(1.0, watch.tick),
             Chore(2.0, reload.tick),
             Chore(10.0, lambda now: self._tell_time()),
+            Chore(5.0, lambda now: self._measure()),
             Chore(10.0, lambda now: self._snapshot(SNAPSHOT_BLOCKS)),
             Chore(30.0, self.archiving.tick),
             Chore(1.0, retraining.watch),
@@ -182,6 +185,19 @@ class Gateway(Assembly):
     def _tell_time(self) -> None:
         if isinstance(self.clock, SystemClock):
             self.send(f"{self.live.network.root}/time", str(time.time_ns() // SECOND).encode())
+
+    def _measure(self) -> None:
+        """Show what waits in quarantine, and count what bounded stores have given up since the last look."""
+        self.live.quarantine = self.journal.quarantined()
+        self.metrics.gauge("quarantine", sum(self.live.quarantine.values()))
+        self.metrics.gauge("connected", self.receiver.connected)
+        given_up = {
+            **self.journal.dropped,
+            **{f"forecast, {why}": n for why, n in self.forecaster.dropped.items()},
+        }
+        for store, amount in given_up.items():
+            self.metrics.count("dropped", amount - self._dropped[store], store=store)
+            self._dropped[store] = amount
 
     def _snapshot(self, blocks: int) -> None:
         newest = self.journal.newest()
