@@ -7,6 +7,7 @@ from typing import Any
 
 from edge.decision import Policy
 from edge.forecast import Forecaster
+from edge.model import PERSISTENCE, Model
 from edge.network import Network
 from edge.problem import Problem
 from edge.readings import SECOND
@@ -77,7 +78,7 @@ class Assembly:
         self.alarms = Alarms(self.live)
         self.ledger = Ledger.load(self.journal)
         self.present = Present(self.live)
-        self.forecaster = Forecaster(load_current(self.models))
+        self.forecaster = Forecaster(self._model())
         self.receiver = self._receiver(network.root)
         policy, live, journal, metrics = self.options.policy, self.live, self.journal, self.metrics
         self.actuate = Actuate(live, journal, policy, self.send, self.alarms, metrics, self.term)
@@ -97,6 +98,13 @@ class Assembly:
             stages, metrics, lambda stage, error: self.alarms.raised("stage", stage, error=error)
         )
         self._cursors()
+
+    def _model(self) -> Model:
+        try:
+            return load_current(self.models)
+        except Problem as error:
+            self.alarms.raised("model-refused", "model", reason=str(error))
+            return PERSISTENCE
 
     @property
     def models(self) -> Path:
