@@ -15,6 +15,7 @@ import click
 import structlog
 from rich.console import Console
 from rich.live import Live
+from structlog.typing import EventDict
 
 from gateway.command.serve import address
 from gateway.demo import Demo, Outcome, Settings, concluded, judged, line, picture, summary
@@ -152,9 +153,7 @@ def warnings_kept() -> Iterator[deque[str]]:
     kept: deque[str] = deque(maxlen=20)
     render = structlog.processors.LogfmtRenderer(key_order=("level", "event"))
 
-    def keep(
-        logger: object, method: str, event: structlog.typing.EventDict
-    ) -> structlog.typing.ProcessorReturnValue:
+    def keep(logger: object, method: str, event: EventDict) -> EventDict:
         if event["level"] not in ("debug", "info"):
             kept.append(render(logger, method, event))
         raise structlog.DropEvent

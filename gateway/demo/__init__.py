@@ -1,4 +1,4 @@
-"""The demonstration: three virtual schools, real firmware, a real broker and the gateway, watched as they run."""
+"""The demonstration: three virtual schools, real firmware, broker and gateway, watched as they run."""
 
 from gateway.demo.outcome import Outcome, concluded, judged
 from gateway.demo.running import Demo, Settings

@@ -1,12 +1,16 @@
 """What a run of the demonstration came to, and whether it may call itself a success."""
 
+import json
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from edge.decision import REASONS
+from edge.readings import SECOND
 from gateway.demo.running import Demo
-from gateway.demo.watching import Start
+from gateway.demo.witness import Seen, missing
+from gateway.journal import Journal
 
 COUNTED = (
     "samples_stored",
@@ -27,6 +31,29 @@ COUNTED = (
     "commit_failures",
 )
 """The gateway's counters that the summary shows."""
+STARTING = ("ahead", "over")
+"""The reasons for which a purifier is started, rather than kept running."""
+
+
+@dataclass(frozen=True, slots=True)
+class Start:
+    """An actuator's first start by the gateway, as the journal has it: simulated `minute`, PM2.5 of its room
+    as measured then, how high it might have come without it, and the room's limit [µg/m³]."""
+
+    actuator: str
+    site: str
+    room: str
+    minute: float
+    level: int
+    measured: float
+    risk: float
+    limit: float
+    reason: str
+
+    @property
+    def ahead(self) -> bool:
+        """Whether the room was still within its limit."""
+        return self.measured <= self.limit
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,8 +100,8 @@ class Outcome:
         return {**asdict(self), "starts": starts, "started_ahead": self.ahead, "label": "simulated"}
 
 
-def concluded(demo: Demo, missing: int) -> Outcome:
-    """The outcome of a settled demonstration whose parts still run."""
+def concluded(demo: Demo, seen: Seen) -> Outcome:
+    """The outcome of a demonstration whose parts still run, once it has settled with what was `seen` sent."""
     watching, value = demo.watching, demo.gateway.metrics.value
     summary = demo.world.summary()
     return Outcome(
@@ -83,8 +110,8 @@ def concluded(demo: Demo, missing: int) -> Outcome:
         firmware=demo.firmware,
         nodes=len(demo.network.nodes),
         actuators=len(demo.network.actuators),
-        published=demo.witness.counts["batches"],
-        missing=missing,
+        published=sum(high - low + 1 for spans in seen.values() for low, high in spans),
+        missing=missing(seen, demo.ledger()),
         gaps=sum(high - low + 1 for row in demo.ledger() for low, high in row["gaps"]),
         counts={name: int(value(name)) for name in COUNTED},
         lag_s={
@@ -92,12 +119,33 @@ def concluded(demo: Demo, missing: int) -> Outcome:
             "river_mean": _mean(watching.lags),
             "age_max": _worst(watching.ages),
         },
-        starts=tuple(watching.starts.values()),
+        starts=tuple(_starts(demo)),
         rooms=tuple(_room(demo, *key) for key in summary.exposures),
         dead=demo.devices.dead,
         crashed=demo.crashed,
         cpu_s={},
     )
+
+
+def _starts(demo: Demo) -> Iterator[Start]:
+    known: set[str] = set()
+    for at, decision in _decisions(demo.gateway.journal):
+        name, level, details = decision["actuator"], decision["level"], decision["details"]
+        if level and name not in known and decision["key"] in STARTING:
+            known.add(name)
+            minute = round((at / SECOND - demo.world.begun) / 60, 1)
+            machine = demo.network.actuators[name]
+            numbers = (details["now"], details["risk"], details["limit"])
+            reason = REASONS[decision["key"]].format(**details)
+            yield Start(name, machine.site, machine.room, minute, level, *numbers, reason)
+
+
+def _decisions(journal: Journal) -> Iterator[tuple[int, dict[str, Any]]]:
+    after = 0
+    while blocks := journal.blocks(after, ("decision",)):
+        after = blocks[-1].id
+        for row in (row for block in blocks for row in json.loads(block.body or b"[]")):
+            yield row["at"], row["decision"]
 
 
 def _room(demo: Demo, site: str, room: str) -> RoomTruth:
@@ -148,11 +196,7 @@ NOTHING_WRONG: tuple[tuple[Callable[[Outcome], bool], str], ...] = (
 
 def judged(outcome: Outcome, whole: bool) -> tuple[str, ...]:
     """What failed, in a sentence each; `whole`: the run had its time, so that things must have happened."""
-    values = {
-        **outcome.counts,
-        **{name: ", ".join(getattr(outcome, name)) for name in ("dead", "crashed")},
-        "missing": outcome.missing,
-        "gaps": outcome.gaps,
-    }
+    parts = {name: ", ".join(getattr(outcome, name)) for name in ("dead", "crashed")}
+    values = {**outcome.counts, **parts, "missing": outcome.missing, "gaps": outcome.gaps}
     rules = (*HAPPENED, *NOTHING_WRONG) if whole else NOTHING_WRONG
     return tuple(sentence.format(**values) for holds, sentence in rules if not holds(outcome))

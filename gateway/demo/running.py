@@ -110,9 +110,8 @@ class Demo:
     def _folder(self) -> Path:
         kept = self.settings.data
         if kept is None:
-            temporary = tempfile.TemporaryDirectory(
-                prefix="gongi-demo-", ignore_cleanup_errors=os.name == "nt"
-            )
+            lenient = os.name == "nt"  # Windows deletes nothing that is open
+            temporary = tempfile.TemporaryDirectory(prefix="gongi-demo-", ignore_cleanup_errors=lenient)
             return Path(self._parts.enter_context(temporary))
         if kept.exists() and any(kept.iterdir()):
             advice = "a demonstration begins anew each time: name a new folder"
@@ -173,19 +172,18 @@ class Demo:
 
     # -- ending -----------------------------------------------------------------------------------------
 
-    def settle(self, within: float = SETTLE_S) -> int:
+    def settle(self, within: float = SETTLE_S) -> Seen:
         """Wait until the gateway has all that has passed the broker by now, without gaps, and each command is
-        acknowledged; returns how many batches it lacks."""
+        acknowledged; returns what has passed."""
         seen = self.witness.seen()
         deadline = time.monotonic() + within
         while time.monotonic() < deadline and not self._settled(seen):
             time.sleep(0.05)
-        return missing(seen, self.ledger())
+        return seen
 
     def _settled(self, seen: Seen) -> bool:
         ledger = self.ledger()
         open_gaps = any(row["gaps"] for row in ledger)
-        waiting = [
-            one for one in tuple(self.gateway.live.acting.values()) if one.command and not one.acknowledged
-        ]
-        return not (open_gaps or waiting or missing(seen, ledger))
+        acting = tuple(self.gateway.live.acting.values())
+        unheard = any(one.command and not one.acknowledged for one in acting)
+        return not (open_gaps or unheard or missing(seen, ledger))

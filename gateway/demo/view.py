@@ -8,9 +8,8 @@ from rich.table import Table
 from rich.text import Text
 
 from edge.network import Actuator, Room, Site
-from edge.readings import SECOND
 from gateway.console.grade import GRADES, rank
-from gateway.demo.outcome import Outcome
+from gateway.demo.outcome import Outcome, Start
 from gateway.demo.running import Demo
 from gateway.demo.watching import measured
 from gateway.live import Acting, Horizon, Live
@@ -64,16 +63,16 @@ def _rooms(demo: Demo) -> Table:
 
 def _outdoors(demo: Demo, site: Site) -> Iterator[RenderableType]:
     yield Text(site.en.removesuffix(" Elementary School"), "bold")
-    yield _graded(demo, measured(demo.gateway, site.id, "", demo.gateway.live.now))
+    yield _graded(demo, measured(demo.gateway, site.id, ""))
     yield Text("outdoors", "dim")
 
 
 def _room(demo: Demo, site: Site, room: Room) -> Iterator[RenderableType]:
     gateway, live = demo.gateway, demo.gateway.live
-    co2 = measured(gateway, site.id, room.id, live.now, "co2")
+    co2 = measured(gateway, site.id, room.id, "co2")
     occupied = site.occupied(room.id, _clock(demo))
     yield Text(f" {room.id}").append(" lesson" if occupied else "", "dim")
-    yield _graded(demo, measured(gateway, site.id, room.id, live.now))
+    yield _graded(demo, measured(gateway, site.id, room.id))
     yield _forecast(_ahead(live, site.id, room.id))
     yield DASH if co2 is None else f"{co2:.0f}"
     machines = demo.network.actuators_in(site.id, room.id)
@@ -144,7 +143,7 @@ def _counted(outcome: Outcome) -> Table:
         ("devices", f"{outcome.nodes} nodes and {outcome.actuators} purifiers ({kind})"),
         (
             "batches",
-            f"{outcome.published} sent, {counts['batches_stored']} stored, {outcome.missing} missing",
+            f"{outcome.published} sent, {outcome.published - outcome.missing} stored",
         ),
         ("samples", f"{counts['samples_stored']} stored, {outcome.gaps} gaps, {counts['lost']} lost"),
         ("refused", f"{counts['conflicts']} conflicts, {counts['letters']} dead letters"),
@@ -161,30 +160,27 @@ def _counted(outcome: Outcome) -> Table:
 
 
 def _breathed(outcome: Outcome) -> Table:
-    title = "What people breathed in lessons: true PM2.5, mean in µg/m³ and minutes over 35 (simulated)"
+    title = "In lessons, simulated truth: mean PM2.5 [µg/m³] / minutes over 35"
     table = Table(
         title=title, title_justify="left", title_style="", box=None, padding=(0, 1), header_style="dim"
     )
     for name in ("room", "all off", "gongi", "all full", "energy", "started"):
-        table.add_column(name, justify="left" if name in ("room", "started") else "right")
-    starts = {(one.site, one.room): one for one in outcome.starts}
+        table.add_column(name, justify="left" if name in ("room", "started") else "right", no_wrap=True)
+    starts = {(one.site, one.room): _started(one) for one in outcome.starts}
     for room in outcome.rooms:
-        cells = [f"{room.pm25[s]:.0f} / {60 * room.over_h[s]:.0f} min" for s in ("off", "commanded", "full")]
+        cells = [f"{room.pm25[s]:.0f} / {60 * room.over_h[s]:.0f}" for s in ("off", "commanded", "full")]
         energy = f"{1000 * room.energy['commanded']:.0f} of {1000 * room.energy['full']:.0f} Wh"
-        one = starts.get((room.site, room.room))
-        when = DASH
-        if one:
-            when = f"min {one.minute:.0f} at {one.measured or 0:.0f} µg/m³{', ahead of ' if one.ahead else ', past '}"
-            when += f"{one.limit:.0f}"
-        table.add_row(f"{room.site} {room.room}", *cells, energy, when)
+        table.add_row(f"{room.site} {room.room}", *cells, energy, starts.get((room.site, room.room), DASH))
     return table
+
+
+def _started(start: Start) -> str:
+    return f"min {start.minute:.0f}: {start.measured:.0f}, might reach {start.risk:.0f}"
 
 
 def _verdict(outcome: Outcome, failed: tuple[str, ...]) -> Iterator[Text]:
     if failed:
         yield from (Text(f"✗ {sentence}", "red") for sentence in failed)
     else:
-        yield Text(
-            f"✓ Nothing lost; {outcome.ahead} of {len(outcome.starts)} purifiers started ahead of the limit.",
-            "green",
-        )
+        ahead = f"{outcome.ahead} of {len(outcome.starts)} purifiers started ahead of the limit"
+        yield Text(f"✓ Nothing lost; {ahead}.", "green")
