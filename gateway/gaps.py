@@ -9,11 +9,14 @@ import msgspec
 from gateway.ledger import Ledger, Lost
 from gateway.live import Live
 from gateway.metrics import Metrics
+from gateway.present import Alarms
 
 SETTLE = 3.0
 """Seconds that a gap may be young: what is on its way needn't be asked for."""
 FIRST, SLOWEST = 5.0, 300.0
 """Seconds until a request is repeated: at first, and at the slowest."""
+OLD = 900.0
+"""Seconds after which a person hears of a gap that nobody fills."""
 MOST = 120
 """Batches asked for at once: what a node sends beside its fresh ones within a few seconds."""
 AT_ONCE = 50
@@ -34,9 +37,16 @@ class Gaps:
     """One request at a time per log, paced, with back-off; a gap that has shrunk is asked for at once."""
 
     def __init__(
-        self, ledger: Ledger, live: Live, metrics: Metrics, publish: Callable[[str, bytes], bool], term: int
+        self,
+        ledger: Ledger,
+        live: Live,
+        alarms: Alarms,
+        metrics: Metrics,
+        publish: Callable[[str, bytes], bool],
+        term: int,
     ) -> None:
-        self._ledger, self._live, self._metrics, self._publish = ledger, live, metrics, publish
+        self._ledger, self._live, self._publish = ledger, live, publish
+        self._alarms, self._metrics = alarms, metrics
         self._asked: dict[tuple[str, int], _Asked] = {}
         self._term, self._counter = term, 0
 
@@ -47,6 +57,7 @@ class Gaps:
         }
         for key in self._asked.keys() - open_gaps.keys():
             del self._asked[key]
+            self._alarms.cleared("gap", key[0])
         requests = 0
         for key, gaps in open_gaps.items():
             asked = self._asked.setdefault(key, _Asked(now, now + SETTLE))
@@ -97,3 +108,6 @@ class Gaps:
         self._metrics.gauge("gaps", missing)
         oldest = min((asked.seen for asked in self._asked.values()), default=now)
         self._metrics.gauge("gap_age_seconds", now - oldest)
+        for (node, _), asked in self._asked.items():
+            if now - asked.seen > OLD:
+                self._alarms.raised("gap", node)

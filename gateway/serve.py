@@ -75,7 +75,7 @@ class Gateway(Assembly):
             self._thread.join(0.5)
 
     def _chores(self) -> list["Chore"]:
-        gaps = self.gaps = Gaps(self.ledger, self.live, self.metrics, self.send, self.term)
+        gaps = self.gaps = Gaps(self.ledger, self.live, self.alarms, self.metrics, self.send, self.term)
         catchup = self.catchup = Catchup(
             self.journal, self.history, self.ledger, self.live, self.check, self.metrics
         )
@@ -191,6 +191,8 @@ class Gateway(Assembly):
         self.live.quarantine = self.journal.quarantined()
         self.metrics.gauge("quarantine", sum(self.live.quarantine.values()))
         self.metrics.gauge("connected", self.receiver.connected)
+        say = self.alarms.cleared if self.receiver.connected else self.alarms.raised
+        say("broker", "broker")
         given_up = {
             **self.journal.dropped,
             **{f"forecast, {why}": n for why, n in self.forecaster.dropped.items()},

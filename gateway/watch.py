@@ -35,9 +35,9 @@ class Watch:
     def _disk(self, free: int) -> None:
         self._metrics.gauge("disk_free_bytes", free)
         if free < LOW_DISK:
-            self._alarms.raised("disk-low", "disk", megabytes=str(free // 1_000_000))
+            self._alarms.raised("disk", "disk", megabytes=str(free // 1_000_000))
         else:
-            self._alarms.cleared("disk-low", "disk")
+            self._alarms.cleared("disk", "disk")
 
     def _look(self, name: str, now: int) -> bool:
         node, latest = self._live.network.nodes[name], self._live.latest.get(name)
