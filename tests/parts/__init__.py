@@ -60,6 +60,7 @@ PARTS = {
             "apt install chromium, or GONGI_CHROMIUM=/path/to/chromium",
             ("chromium", "fonts-noto-cjk"),
         ),
+        Part("openssl", program("openssl"), "apt install openssl", ("openssl",)),
         Part("influxd", influxd.find, influxd.ADVICE, build=influxd.build),
     )
 }
