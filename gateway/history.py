@@ -10,6 +10,9 @@ from gateway.archive import Archive
 from gateway.journal import Journal
 from gateway.pack import unpack
 
+SMALL = 16_384
+"""Bytes of a packed block that is worth keeping unpacked."""
+
 
 class History:
     """All samples ever stored, each once, in its newest revision."""
@@ -17,7 +20,7 @@ class History:
     def __init__(self, journal: Journal, archive: Archive) -> None:
         self._journal = journal
         self._archive = archive
-        self._unpack = lru_cache(maxsize=2048)(self._body)
+        self._small = lru_cache(maxsize=4096)(unpack)
 
     def read(self, start: int, end: int, nodes: Collection[str] | None = None) -> Readings:
         """The samples with time in [start, end) ns of those nodes (None: all), by node and time."""
@@ -37,9 +40,12 @@ class History:
         later = [(rows, np.full(len(rows), one)) for one in revisions for rows in [self._unpack(one)]]
         return newest([*parts, *(_of(rows, names, number) for rows, number in later)])
 
-    def _body(self, block: int) -> Readings:
+    def _unpack(self, block: int) -> Readings:
+        """A block's rows; the many small blocks of a quiet network are kept unpacked, within 250 MB at most."""
         body = self._journal.body(block)
-        return Readings.empty() if body is None else unpack(body)
+        if body is None:
+            return Readings.empty()
+        return self._small(body) if len(body) < SMALL else unpack(body)
 
 
 def _of(rows: Readings, nodes: Collection[str] | None, revision: Array) -> tuple[Readings, Array]:
