@@ -41,7 +41,7 @@ class History:
         return newest([*parts, *(_of(rows, names, number) for rows, number in later)])
 
     def _unpack(self, block: int) -> Readings:
-        """A block's rows; the many small blocks of a quiet network are kept unpacked, within 250 MB at most."""
+        """A block's rows; the many small blocks of a quiet network are kept unpacked, in 250 MB at most."""
         body = self._journal.body(block)
         if body is None:
             return Readings.empty()

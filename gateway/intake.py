@@ -49,9 +49,9 @@ class Decode:
             self._clock.now(),
         )
         letters = (*block.letters, *other.letters, *decoded.letters, *decoded.impossible)
-        self._count(decoded, len(letters), other)
         return replace(
             block,
+            then=block.after(lambda: self._count(decoded, len(letters), other)),
             readings=decoded.readings,
             reports=tuple(other.reports),
             letters=letters,

@@ -41,17 +41,20 @@ class Deduplicate:
             return block
         doubles, conflicts = self._compare(first, again, keep)
         rows = np.repeat(keep, np.diff(starts, append=len(readings)))
-        self._metrics.count("doubles", len(doubles))
-        self._metrics.count("conflicts", len(conflicts))
         letters = tuple(_conflict(block.messages, name) for name in conflicts)
-        for node, log, seq in conflicts:
-            self._alarms.raised("conflict", node, log=f"{log:08x}", seq=str(seq))
         return replace(
             block,
             readings=readings.take(rows),
             doubles=first.take(doubles),
             letters=(*block.letters, *letters),
+            then=block.after(lambda: self._count(len(doubles), conflicts)),
         )
+
+    def _count(self, doubles: int, conflicts: Sequence[Name]) -> None:
+        self._metrics.count("doubles", doubles)
+        self._metrics.count("conflicts", len(conflicts))
+        for node, log, seq in conflicts:
+            self._alarms.raised("conflict", node, log=f"{log:08x}", seq=str(seq))
 
     def _known(self, first: Readings) -> tuple[Array, dict[int, Name]]:
         keep, again, seen = np.ones(len(first), bool), {}, set()
