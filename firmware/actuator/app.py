@@ -120,6 +120,7 @@ class Actuator:
 
     def _describe(self) -> tuple:
         return (
-            ("boot", self.kept.facts["boot"]), ("levels", self.control.levels), ("safe_level", self.control.safe),
+            ("sensors", []), ("boot", self.kept.facts["boot"]),
+            ("levels", self.control.levels), ("safe_level", self.control.safe),
             ("refused", tuple(sorted(self.control.refused.items()))), ("stale", self.room.stale),
         )

@@ -158,14 +158,22 @@ class Sender:
         self.spool.cursor = self.acked.cursor
 
     def _resend(self, command: dict) -> None:
+        start, to = int(command["from"]), int(command["to"])
         if command["log"] != self.spool.log:
-            self.device.reply(command, ("error", "log"), ("log", self.spool.log))
+            self._refuse(command, "log")
         elif len(self.requests) >= MAX_REQUESTS:
             self.busy += 1
-            self.device.reply(command, ("error", "busy"))
+            self._refuse(command, "busy")
         else:
-            self.requests.append(self._request(command, int(command["from"]), int(command["to"])))
+            self.requests.append(self._request(command, start, to))
             self.pump()
+
+    def _refuse(self, command: dict, error: str) -> None:
+        self._reply(command, ("sent", 0), ("gone", []), ("error", error))
+
+    def _reply(self, command: dict, *facts: tuple) -> None:
+        log = ("log", self.spool.log)
+        self.device.reply(command, log, ("from", command["from"]), ("to", command["to"]), *facts)
 
     def _request(self, command: dict, start: int, to: int) -> Request:
         held = max(start, min(self.spool.first, to + 1))
@@ -177,8 +185,4 @@ class Sender:
     def _answer(self, request: Request) -> None:
         if request.flying or request.at < request.end:
             return
-        command = request.command
-        self.device.reply(
-            command, ("log", command["log"]), ("from", command["from"]), ("to", command["to"]),
-            ("sent", request.sent), ("gone", request.gone),
-        )
+        self._reply(request.command, ("sent", request.sent), ("gone", request.gone))

@@ -179,7 +179,8 @@ def test_it_answers_commands(ear: Ear, start: Start) -> None:
     again = [batch for batch in ear.heard("obs")[sent:] if batch["seq"] <= 2]
     assert again == ear.heard("obs")[:2]
     ear.say("cmd", {"op": "resend", "log": "00000000", "from": 1, "to": 2, "id": "1-2"})
-    assert replies(ear, 2)[1] == {"op": "resend", "id": "1-2", "error": "log", "log": log}
+    refused = {"op": "resend", "id": "1-2", "log": log, "from": 1, "to": 2, "sent": 0, "gone": [], "error": "log"}
+    assert replies(ear, 2)[1] == refused
     ear.say("cmd", {"op": "identify", "id": "1-3"})
     assert replies(ear, 3)[2] == {"op": "identify", "id": "1-3", "ok": True}
     ear.say("cmd", {"op": "dance", "id": "1-4"})

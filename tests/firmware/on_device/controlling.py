@@ -2,6 +2,7 @@ import json
 
 from actuator.control import OVERRIDE_S, Control
 from actuator.room import Room
+from vectors import load
 
 CONFIG = {"levels": 4, "safe_level": 1, "ttl_default": 300}
 T = 1763778000
@@ -32,6 +33,16 @@ def test_it_obeys_growing_ids_only() -> None:
     assert one.obey(command("5-10", 3), 1, T)
     assert one.obey(command("6-1", 0), 1, T)
     assert one.decide(1) == (0, "command")
+
+
+def test_the_golden_commands_are_obeyed() -> None:
+    one = control()
+    found = [case for case in load("wire")["commands"] if case["kind"] == "set"]
+    for case in found:
+        message = json.loads(case["payload"])
+        assert one.obey(message, 0, message["issued"] + 1), case
+        assert one.decide(0) == (case["fields"]["level"], "command")
+    assert len(found) >= 2
 
 
 def test_a_repetition_is_acknowledged_again_and_lives_no_longer() -> None:

@@ -1,4 +1,5 @@
 import gc
+import json
 from array import array
 
 from lib import wire
@@ -6,6 +7,7 @@ from lib.device import config_hash
 from lib.record import MISSING
 from lib.sheet import Full, Sheet
 from lib.spool import Batch
+from vectors import load
 
 
 def written(one: Batch) -> bytes:
@@ -45,6 +47,30 @@ def test_a_batch_is_as_design_writes_it() -> None:
     )
     one.t0 = None
     assert b'"t0":null,' in written(one)
+
+
+def keys(text: str, names: list) -> list:
+    """The names in the order in which the text has them as keys."""
+    return sorted(names, key=lambda name: text.find('"%s":' % name))
+
+
+def test_it_writes_the_golden_batches_of_the_wire() -> None:
+    count = 0
+    for case in load("wire")["batches"]:
+        if not case.get("node_writes_this"):
+            continue
+        count += 1
+        names = keys(case["payload"], list(case["columns"]))
+        rows = len(case["columns"][names[0]])
+        one = Batch(case["seq"], case["boot"], case["up"], case["times"][0], case["dt"], [(n, 100) for n in names], None)
+        cells = [case["columns"][name][i] for i in range(rows) for name in names]
+        one.values = array("i", [MISSING if cell is None else round(cell * 100) for cell in cells])
+        one.count = rows
+        text = written(one).decode()
+        assert json.loads(text) == json.loads(case["payload"]), (case["name"], text)
+        head = ["log", "seq", "boot", "up", "t0", "dt"]
+        assert keys(text, head + names) == head + names
+    assert count >= 5
 
 
 def test_the_largest_batch_fits_the_wire_and_little_memory() -> None:

@@ -158,7 +158,9 @@ def test_resend_of_another_log_or_the_future() -> None:
     device.client.join()
     drain(device.client)
     resend(sender, "00000000", 1, 2)
-    assert device.replies.pop() == {"error": "log", "log": one.log}
+    assert device.replies.pop() == {
+        "error": "log", "log": one.log, "from": 1, "to": 2, "sent": 0, "gone": [],
+    }
     resend(sender, one.log, 3, 99)
     assert drain(device.client) == [3]
     assert (device.replies[-1]["sent"], device.replies[-1]["gone"]) == (1, [])
