@@ -11,6 +11,7 @@ from edge.model import PERSISTENCE, Model
 from edge.network import Network
 from edge.problem import Problem
 from edge.readings import SECOND
+from gateway import versions
 from gateway.actuate import Actuate
 from gateway.archive import Archive
 from gateway.archiving import Archiving
@@ -29,7 +30,6 @@ from gateway.outflow import InfluxCursor
 from gateway.present import Alarms, Present
 from gateway.recall import recall
 from gateway.receive import Broker, Receiver
-from gateway.reload import contents
 from gateway.river import River
 from gateway.stages import Calibrate, Check, Deduplicate, Journalise
 from gateway.training import load_current
@@ -73,10 +73,10 @@ class Assembly:
     def assemble(self, network: Network) -> None:
         """Claim the data folder, rebuild what was known, and put the stages in their order."""
         self._claim()
-        self.journal.keep(network.hash, "network", contents(self.options.network))
+        self.ledger = Ledger.load(self.journal)
+        self._put_in_force(network)
         self.live = Live(network, now=self.clock.now() or 0)
         self.alarms = Alarms(self.live)
-        self.ledger = Ledger.load(self.journal)
         self.present = Present(self.live)
         self.forecaster = Forecaster(self._model())
         self.receiver = self._receiver(network.root)
@@ -118,6 +118,19 @@ class Assembly:
         self._lock = self.journal.lock(path)
         if self._lock is None:
             raise Busy("another gateway uses this data folder", str(path), "stop it, or name another --data")
+
+    def _put_in_force(self, network: Network) -> None:
+        """Refuse files that change the past of those in force, as at a change while running."""
+        # The clock of the data says nothing yet: what is stored has passed.
+        now = self.clock.now() or max(self.ledger.newest.values(), default=0)
+        old, path = versions.in_force(self.journal), self.options.network
+        try:
+            if old is not None:
+                versions.hold(old, network, now, path, self.options.data)
+        except versions.RewritesPast:
+            self.unclaim()
+            raise
+        versions.enter(self.journal, network, path, now)
 
     def _receiver(self, root: str) -> Receiver:
         name = self.options.name

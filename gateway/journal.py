@@ -3,7 +3,7 @@
 import sqlite3
 import threading
 from collections import Counter
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -194,6 +194,17 @@ class Journal:
         with self.transaction() as db:
             db.execute("INSERT OR IGNORE INTO kept VALUES (?, ?, ?)", (digest, kind, body))
 
+    def kept(self, digest: str) -> bytes | None:
+        """What is kept under that hash."""
+        row = self._db.execute("SELECT body FROM kept WHERE hash = ?", (digest,)).fetchone()
+        return row[0] if row else None
+
+    @contextmanager
+    def together(self, at: int) -> Iterator[Callable[[Sequence[Draft]], list[int]]]:
+        """Append blocks piece by piece, all of them or none, where they are too many for one `commit`."""
+        with self.transaction() as db:
+            yield lambda drafts: [_append(db, at, draft) for draft in drafts]
+
     # -- what readers ask -------------------------------------------------------------------------------
 
     def blocks(self, after: int, kinds: Collection[str], most: int = 1000) -> list[Block]:
@@ -210,6 +221,13 @@ class Journal:
         """The id of the newest block, 0 where there is none."""
         (newest,) = self._db.execute("SELECT max(id) FROM block").fetchone()
         return newest or 0
+
+    def extent(self) -> tuple[int, int] | None:
+        """The first and last sample time [ns] of all that was ever stored, None where nothing was."""
+        first, last = self._db.execute(
+            "SELECT min(first), max(last) FROM block WHERE first IS NOT NULL"
+        ).fetchone()
+        return None if first is None else (first, last)
 
     def touching(self, start: int, end: int) -> list[int]:
         """Ids of unreleased blocks with sample times in [start, end) ns, oldest first."""

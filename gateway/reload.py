@@ -7,10 +7,11 @@ import structlog
 
 from edge.network import Network
 from edge.problem import Problem
+from gateway import versions
 from gateway.journal import Journal
 from gateway.live import Live
 from gateway.metrics import Metrics
-from gateway.network import entries_of_the_past, load
+from gateway.network import load
 from gateway.present import Alarms
 
 log = structlog.get_logger()
@@ -44,12 +45,8 @@ class Reload:
             self._refuse(str(error))
 
     def _take(self, network: Network) -> None:
-        past = entries_of_the_past(self._live.network, network, self._live.now)
-        if past:
-            advice = "put entries of the past in force with `gongi reassign`, or date them from now on"
-            self._refuse("the change rewrites the past:\n  " + "\n  ".join(past) + f"\n  {advice}")
-            return
-        self._journal.keep(network.hash, "network", contents(self._path))
+        versions.hold(self._live.network, network, self._live.now, self._path, self._journal.path.parent)
+        versions.enter(self._journal, network, self._path, self._live.now)
         self._live.network, self._live.refused = network, ""
         self._alarms.cleared("network-refused", str(self._path))
         self._metrics.count("reloads", how="taken")
@@ -71,11 +68,3 @@ def fingerprint(path: Path) -> tuple[tuple[str, int, int], ...]:
     """Names, sizes and times of the files; a change shows in it."""
     stats = [(file, file.stat()) for file in _files(path) if file.exists()]
     return tuple((str(file), stat.st_size, stat.st_mtime_ns) for file, stat in stats)
-
-
-def contents(path: Path) -> bytes:
-    """The files as they stand, one after the other under their names, to be kept by hash."""
-    parts = [
-        f"# {file.relative_to(path.parent)}\n{file.read_text(encoding='utf-8')}" for file in _files(path)
-    ]
-    return "\n".join(parts).encode()

@@ -112,6 +112,7 @@ class Gateway(Assembly):
         if self.influx:
             self.influx.start()
         try:
+            self._adopt(self.live.network)
             while not self._stopping.is_set():
                 self._turn()
         except Exception:

@@ -14,6 +14,7 @@ COMMANDS: dict[str, str] = {
     "ledger": "gateway.command.ledger:ledger",
     "serve": "gateway.command.serve:serve",
     "replay": "gateway.command.replay:replay",
+    "reassign": "gateway.command.reassign:reassign",
     "train": "gateway.command.train:train",
 }
 

@@ -18,7 +18,7 @@ from gateway.network.fields import PART, WHOLE
 from gateway.network.past import entries_of_the_past
 from gateway.network.shape import Entry, Mistake, Place, read_table
 
-__all__ = ["FaultyNetwork", "Mistake", "check", "entries_of_the_past", "load", "read"]
+__all__ = ["FaultyNetwork", "Mistake", "check", "entries_of_the_past", "load", "read", "sources"]
 
 
 class FaultyNetwork(Problem):
@@ -47,6 +47,12 @@ def read(path: Path, year: int | None = None) -> tuple[Network | None, tuple[Mis
         documents.setdefault(str(part), _document(part, mistakes))
     network, found = check(documents, year)
     return (None if mistakes else network), (*mistakes, *found)
+
+
+def sources(path: Path) -> dict[str, str]:
+    """The texts of a faultless network file and of those it includes, by name, itself first."""
+    files = [path, *_included(path, _document(path, []).get("include"), [])]
+    return {str(file): file.read_text("utf-8") for file in dict.fromkeys(files)}
 
 
 def check(

@@ -7,7 +7,6 @@ from typing import TypeAlias
 from edge.network import Network
 
 SECOND = 1_000_000_000
-HINT = "put such changes in force with: gongi reassign FILES"
 
 Entry: TypeAlias = tuple[str, int, str]
 """A dated entry: whose and which list, since when [ns], what it says."""
