@@ -6,7 +6,7 @@ import threading
 import time
 from collections.abc import Callable
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Protocol, Self
@@ -46,6 +46,16 @@ class Settings:
     broker: receive.Broker | None = None
     data: Path | None = None
     network: Path | None = None
+
+
+REPEAT_S, LIFE_S = 1, 10
+"""Machine seconds after which a command is said again, and for which it lives, at least."""
+
+
+def in_time(policy: Policy, speed: float) -> Policy:
+    """The policy where simulated time flies: the wire and the devices answer no faster than ever."""
+    repeat_s, ttl_s = round(REPEAT_S * speed), round(LIFE_S * speed)
+    return replace(policy, repeat_s=max(policy.repeat_s, repeat_s), ttl_s=max(policy.ttl_s, ttl_s))
 
 
 class Part(Protocol):
@@ -125,7 +135,7 @@ class Demo:
         return receive.Broker(broker.reach, broker.port)
 
     def _start_gateway(self, path: Path, where: receive.Broker) -> None:
-        policy = Policy(repeat_s=max(Policy().repeat_s, round(self.settings.speed)))  # the wire isn't faster
+        policy = in_time(Policy(), self.settings.speed)
         options = Options(path, self.folder / "data", where, policy=policy, linger=LINGER_S)
         self.gateway = Gateway(options, DataClock())
         self._begin(self.gateway)

@@ -136,27 +136,23 @@ def summary(outcome: Outcome, failed: tuple[str, ...]) -> RenderableType:
 
 def _counted(outcome: Outcome) -> Table:
     table = Table(box=None, padding=(0, 1), show_header=False)
-    kind = "MicroPython" if outcome.firmware else "Python, as there is no MicroPython here"
-    counts = outcome.counts
-    rows = (
-        ("ran", f"{outcome.seconds:.0f} s, {60 * outcome.simulated_h:.0f} simulated minutes"),
-        ("devices", f"{outcome.nodes} nodes and {outcome.actuators} purifiers ({kind})"),
-        (
-            "batches",
-            f"{outcome.published} sent, {outcome.published - outcome.missing} stored",
-        ),
-        ("samples", f"{counts['samples_stored']} stored, {outcome.gaps} gaps, {counts['lost']} lost"),
-        ("refused", f"{counts['conflicts']} conflicts, {counts['letters']} dead letters"),
-        ("forecasts", f"{counts['forecasts']}, {counts['decisions']} decisions"),
-        ("commands", f"{counts['commands']} sent, {counts['acknowledgements']} acknowledged"),
-        (
-            "lag",
-            f"{1000 * outcome.lag_s['river_mean']:.0f} ms mean, {1000 * outcome.lag_s['river_max']:.0f} ms most",
-        ),
-    )
-    for name, value in rows:
+    for name, value in _lines(outcome):
         table.add_row(Text(name, "dim"), value)
     return table
+
+
+def _lines(outcome: Outcome) -> Iterator[tuple[str, str]]:
+    counts, lag, cpu = outcome.counts, outcome.lag_s, outcome.cpu_s
+    kind = "MicroPython" if outcome.firmware else "Python, as there is no MicroPython here"
+    yield "ran", f"{outcome.seconds:.0f} s, {60 * outcome.simulated_h:.0f} simulated minutes"
+    yield "devices", f"{outcome.nodes} nodes and {outcome.actuators} purifiers ({kind})"
+    yield "batches", f"{outcome.published} sent, {outcome.published - outcome.missing} stored"
+    yield "samples", f"{counts['samples_stored']} stored, {outcome.gaps} gaps, {counts['lost']} lost"
+    yield "refused", f"{counts['conflicts']} conflicts, {counts['letters']} dead letters"
+    yield "forecasts", f"{counts['forecasts']}, {counts['decisions']} decisions"
+    yield "commands", f"{counts['commands']} sent, {counts['acknowledgements']} acknowledged"
+    yield "lag", f"{1000 * lag['river_mean']:.0f} ms mean, {1000 * lag['river_max']:.0f} ms at most"
+    yield "CPU", f"{cpu['demo']:.1f} s, {cpu['children']:.1f} s of broker and devices"
 
 
 def _breathed(outcome: Outcome) -> Table:
