@@ -113,14 +113,24 @@ class Actuator:
         self._say_as(self.cause, self.name)
 
     def _say_as(self, cause: str, name: str | None) -> None:
-        self.device.publish("state", (
-            ("level", self.level), ("cause", cause), ("id", name),
-            ("filter_h", Scaled(self.kept.facts.get("filter_s", 0) // 360, 10)), ("at", self.clock.utc()),
-        ), True)
+        self.device.publish(
+            "state",
+            (
+                ("level", self.level),
+                ("cause", cause),
+                ("id", name),
+                ("filter_h", Scaled(self.kept.facts.get("filter_s", 0) // 360, 10)),
+                ("at", self.clock.utc()),
+            ),
+            True,
+        )
 
     def _describe(self) -> tuple:
         return (
-            ("sensors", []), ("boot", self.kept.facts["boot"]),
-            ("levels", self.control.levels), ("safe_level", self.control.safe),
-            ("refused", tuple(sorted(self.control.refused.items()))), ("stale", self.room.stale),
+            ("sensors", []),
+            ("boot", self.kept.facts["boot"]),
+            ("levels", self.control.levels),
+            ("safe_level", self.control.safe),
+            ("refused", tuple(sorted(self.control.refused.items()))),
+            ("stale", self.room.stale),
         )

@@ -1,4 +1,4 @@
-"""What level, and why: the button, else a command that is still valid, else the room's node, else the safe level."""
+"""What level, and why: the button, else a valid command, else the room's node, else the safe level."""
 
 OVERRIDE_S = 3600
 TTL_S = 300
@@ -46,18 +46,24 @@ class Control:
         self.last = None
         self._override = None
         self.sources = (
-            ("button", self._button), ("command", self._commanded), ("fallback", self._fallback),
+            ("button", self._button),
+            ("command", self._commanded),
+            ("fallback", self._fallback),
             ("safe", lambda up: self.safe),
         )
 
     def obey(self, message: dict, up: int, utc: int | None) -> bool:
-        """Take a `set` message; return whether a state is to be published, for obedience or for a repetition."""
+        """Take a `set` message; return whether it is to be acknowledged, obeyed or repeated."""
         number = term_and_counter(message["id"])
         if self.last and number <= self.last:
             self.refused["old"] += number < self.last
             return number == self.last
         command = Command(
-            message["id"], int(message["issued"]), int(message.get("ttl") or self.ttl), int(message["level"]), up
+            message["id"],
+            int(message["issued"]),
+            int(message.get("ttl") or self.ttl),
+            int(message["level"]),
+            up,
         )
         if not 0 <= command.level < self.levels:
             self.refused["level"] += 1

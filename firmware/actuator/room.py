@@ -14,7 +14,7 @@ class Room:
         self._heard = {}  # node: (log, seq, uptime of the newest sample, its value, interval)
 
     def hear(self, node: str, payload: bytes, up: int, utc: int | None) -> None:
-        """Take a batch of a node at uptime `up` [s]; raise ValueError, KeyError or TypeError where it is malformed."""
+        """Take a batch at uptime `up` [s]; raise ValueError, KeyError or TypeError where it is malformed."""
         batch = json.loads(payload)
         values = batch["pm25" if "pm25" in batch else "pm25_a"]
         last = len(values) - 1
@@ -28,7 +28,11 @@ class Room:
             self.stale += 1
             return
         self._heard[node] = (
-            batch["log"], batch["seq"], moment, values[last] + 0, max(self.interval, batch["dt"])
+            batch["log"],
+            batch["seq"],
+            moment,
+            values[last] + 0,
+            max(self.interval, batch["dt"]),
         )
 
     def worst(self, up: int) -> float | None:
@@ -36,7 +40,9 @@ class Room:
         values = [value for _, _, moment, value, i in self._heard.values() if up - moment <= INTERVALS * i]
         return max(values) if values else None
 
-    def _moment(self, node: str, batch: dict, up: int, utc: int | None, last: int, missing: int) -> int | None:
+    def _moment(
+        self, node: str, batch: dict, up: int, utc: int | None, last: int, missing: int
+    ) -> int | None:
         dt = batch["dt"]
         if utc is not None and batch["t0"] is not None:
             return up - max(0, utc - batch["t0"] - dt * last)

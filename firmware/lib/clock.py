@@ -2,7 +2,8 @@
 
 from lib import ticks as tick
 
-# A message may come late, never early: ahead by this much is believed at once, behind only when all of PATIENCE say so.
+# A message may come late, never early: one ahead by this much is believed at once, behind only when
+# so many in a row say so.
 STEP_S = 2
 PATIENCE = 8
 

@@ -72,7 +72,9 @@ class Device:
     async def run(self, *work: object) -> None:
         """Run the application's work beside the presence until a reboot is asked for or something breaks."""
         self.client.subscriptions = list(self.routes) + self.client.subscriptions
-        tasks = [self._watch_reboot(), self.client.run(), self._inform_ever(), self._inform_often()] + list(work)
+        tasks = [self._watch_reboot(), self.client.run(), self._inform_ever(), self._inform_often()] + list(
+            work
+        )
         if self.board.utc:
             tasks.append(self._ask_time())
         await asyncio.gather(*tasks)
@@ -104,11 +106,20 @@ class Device:
         gc.collect()
         c = self.config
         return (
-            ("app", VERSION), ("mpy", "%d.%d.%d" % sys.implementation[1][:3]), ("kind", c["kind"]),
-            ("chip", self.board.chip), ("config", config_hash(c)), ("cause", self.board.cause),
-            ("heap", gc.mem_free()), ("rssi", self.board.rssi()), ("supply", self.board.supply()),
-            ("up", self.clock.up()), ("connections", self.client.connections),
-            ("oversize", self.client.oversize), ("denied", self.client.denied), ("malformed", self.malformed),
+            ("app", VERSION),
+            ("mpy", "%d.%d.%d" % sys.implementation[1][:3]),
+            ("kind", c["kind"]),
+            ("chip", self.board.chip),
+            ("config", config_hash(c)),
+            ("cause", self.board.cause),
+            ("heap", gc.mem_free()),
+            ("rssi", self.board.rssi()),
+            ("supply", self.board.supply()),
+            ("up", self.clock.up()),
+            ("connections", self.client.connections),
+            ("oversize", self.client.oversize),
+            ("denied", self.client.denied),
+            ("malformed", self.malformed),
         )
 
     def _joined(self) -> None:

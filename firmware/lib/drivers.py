@@ -1,4 +1,4 @@
-"""The sensors a node knows: type to driver module, its class, its kind of bus. A new one is a file and a row."""
+"""The sensors a node knows: type to driver module, class, kind of bus. A new one is a file and a row."""
 
 DRIVERS = {
     "pms5003": ("lib.pms5003", "PMS5003", "uart"),

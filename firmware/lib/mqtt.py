@@ -18,7 +18,14 @@ BACKOFF_MAX_MS = 30000
 OUT_BYTES, MAX_OUT_BYTES = 2048, 8400
 # In front of a packet's body: its kind and two bytes of length.
 HEAD = 3
-REFUSALS = ("", "protocol version", "client id", "server unavailable", "user name or password", "not authorised")
+REFUSALS = (
+    "",
+    "protocol version",
+    "client id",
+    "server unavailable",
+    "user name or password",
+    "not authorised",
+)
 
 
 class Refused(OSError):
@@ -144,7 +151,8 @@ class Client:
         # The keyword stands only where it is needed: ports without TLS don't know it.
         stream, _ = await (
             asyncio.open_connection(host, port, ssl=self.tls, server_hostname=host)
-            if self.tls else asyncio.open_connection(host, port)
+            if self.tls
+            else asyncio.open_connection(host, port)
         )
         try:
             await self._greet(stream)
@@ -215,7 +223,9 @@ class Client:
             now = self._ticks.now()
             if tick.diff(now, self._heard) > self.keepalive * 1500:
                 raise OSError("broker is silent")
-            if any(tick.diff(now, sent) > max(ACK_MS, self.keepalive * 500) for sent, _ in self._acks.values()):
+            if any(
+                tick.diff(now, sent) > max(ACK_MS, self.keepalive * 500) for sent, _ in self._acks.values()
+            ):
                 raise OSError("no PUBACK")
             self._put(b"\xc0\x00")
 

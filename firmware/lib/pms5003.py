@@ -1,4 +1,4 @@
-"""Plantower PMS5003 and PMS7003 in active mode: frames of 32 bytes over a UART, and the mean of them a sample."""
+"""Plantower PMS5003 and PMS7003 in active mode: frames of 32 bytes over a UART, a sample is their mean."""
 
 import struct
 
@@ -47,8 +47,18 @@ class PMS5003:
     """The sensor on its UART; a sample is the mean of the frames since the last one."""
 
     columns = (
-        ("pm1_cf1", 10), ("pm25_cf1", 10), ("pm10_cf1", 10), ("pm1", 10), ("pm25", 10), ("pm10", 10),
-        ("n03", 1), ("n05", 1), ("n10", 1), ("n25", 1), ("n50", 1), ("n100", 1),
+        ("pm1_cf1", 10),
+        ("pm25_cf1", 10),
+        ("pm10_cf1", 10),
+        ("pm1", 10),
+        ("pm25", 10),
+        ("pm10", 10),
+        ("n03", 1),
+        ("n05", 1),
+        ("n10", 1),
+        ("n25", 1),
+        ("n50", 1),
+        ("n100", 1),
     )
 
     def __init__(self, uart: object, ticks: tick.Ticks) -> None:

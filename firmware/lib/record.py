@@ -1,4 +1,4 @@
-"""Records of a spool segment: kind, length, payload, checksum; rows as differences in variable-length integers."""
+"""Records of a spool segment: kind, length, payload, checksum; rows as differences in a few bytes."""
 
 import binascii
 import struct
@@ -9,7 +9,7 @@ MISSING = -0x40000000
 
 
 def pack_row(row: list, before: list | None) -> bytearray:
-    """Pack a row of integers and None as differences to the row before; 1 byte for a difference within ±63."""
+    """Pack a row of integers and None as differences to the row before; 1 byte for one within ±63."""
     out = bytearray()
     for i, value in enumerate(row):
         if value is None:
@@ -25,7 +25,7 @@ def pack_row(row: list, before: list | None) -> bytearray:
 
 
 def unpack_row(data: bytes, at: int, values: object, base: int, width: int) -> None:
-    """Unpack the row at `at` to values[base : base + width]; the row before it, if any, stands before that."""
+    """Unpack the row at `at` to values[base : base + width]; the row before it stands before that."""
     for i in range(base, base + width):
         n = shift = 0
         while data[at] > 127:
@@ -46,7 +46,7 @@ def _sum(data: bytes, salt: int) -> int:
 
 
 def frame(kind: int, payload: bytes, salt: int) -> bytes:
-    """Return the record; the salt is the log's id, so that an erased log's bytes never pass for this one's."""
+    """Return the record; the salt is the log's id: an erased log's bytes never pass for this one's."""
     body = bytes((kind, len(payload))) + payload
     return body + struct.pack("<H", _sum(body, salt))
 

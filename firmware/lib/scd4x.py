@@ -38,7 +38,7 @@ def words(data: bytes) -> list:
 
 
 def decode(data: bytes) -> list:
-    """Return CO2 [ppm], temperature [0.01 °C] and relative humidity [0.01 %] of 9 bytes; raise BadChecksum."""
+    """Return CO2 [ppm], temperature [0.01 °C] and humidity [0.01 %] of 9 bytes; raise BadChecksum."""
     co2, t, h = words(data)
     return [co2, (17500 * t + 32767) // 65535 - 4500, (10000 * h + 32767) // 65535]
 
@@ -56,7 +56,7 @@ class SCD4x:
         self._since = None
 
     async def start(self) -> None:
-        """Start the measurement anew, also when it still runs from before a reboot; counted when nobody answers."""
+        """Start the measurement anew, also where it still runs from before a reboot; count a silence."""
         try:
             await self._restart()
         except OSError:

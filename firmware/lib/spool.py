@@ -11,8 +11,7 @@ import os
 import struct
 from array import array
 
-from lib import record
-from lib import wire
+from lib import record, wire
 
 SEGMENT_BYTES = 32768
 BLOCK = 4096
@@ -24,7 +23,9 @@ class Batch:
     """Consecutive samples `dt` [s] apart, the first at uptime `up` [s]; its `values`, row after row, are the
     spool's own and stand until its next `read`."""
 
-    def __init__(self, seq: int, boot: int, up: int, t0: int | None, dt: int, columns: list, values: array) -> None:
+    def __init__(
+        self, seq: int, boot: int, up: int, t0: int | None, dt: int, columns: list, values: array
+    ) -> None:
         self.seq = seq
         self.boot = boot
         self.up = up
@@ -66,7 +67,9 @@ class Segment:
 class Spool:
     """Samples in a folder; `start` scans it, then it is written by begin, add, close and read by sequence."""
 
-    def __init__(self, folder: str, columns: tuple, limit: int, segment: int = SEGMENT_BYTES, rows: int = 6) -> None:
+    def __init__(
+        self, folder: str, columns: tuple, limit: int, segment: int = SEGMENT_BYTES, rows: int = 6
+    ) -> None:
         self.folder = folder
         self.columns = columns
         self.limit = limit
@@ -169,7 +172,7 @@ class Spool:
             self.next, self.cursor = header["first"], header["cursor"]
 
     def _bury(self, path: str) -> None:
-        """Remove a segment without a header: cut while it was made, or rotten; its numbers aren't used again."""
+        """Remove a segment without a header, cut when it was made or rotten; its numbers stay spent."""
         if self.log:
             with open(path, "rb") as file:
                 file.readline()
@@ -212,10 +215,17 @@ class Spool:
         while len(self._segments) > 1 and sum(s.blocks() for s in self._segments) + self.segment > self.limit:
             self._evict()
         number = self._segments[-1].number + 1 if self._segments else 1
-        header = wire.text((
-            ("log", self.log), ("boot", self.boot), ("cause", cause), ("first", self.next),
-            ("cursor", self.cursor), ("dropped", self.dropped), ("columns", [[n, s] for n, s in self.columns]),
-        ))
+        header = wire.text(
+            (
+                ("log", self.log),
+                ("boot", self.boot),
+                ("cause", cause),
+                ("first", self.next),
+                ("cursor", self.cursor),
+                ("dropped", self.dropped),
+                ("columns", [[n, s] for n, s in self.columns]),
+            )
+        )
         line = header + b" " + binascii.hexlify(binascii.crc32(header).to_bytes(4, "big")) + b"\n"
         self._file = open(self._path(number), "ab")
         self._file.write(line)

@@ -1,4 +1,4 @@
-"""JSON of the wire: keys in their given order, numbers from scaled integers, so that no float adds its noise."""
+"""JSON of the wire: keys in their order, numbers from scaled integers, so that no float adds noise."""
 
 import json
 
@@ -75,10 +75,17 @@ def text(pairs: tuple, size: int = 1024) -> bytes:
 def batch(out: Sheet, log: str, batch: object) -> None:
     """Write a batch of the spool as the payload of `obs`."""
     out.put(b"{")
-    _pairs(out, (
-        ("log", log), ("seq", batch.seq), ("boot", batch.boot),
-        ("up", batch.up), ("t0", batch.t0), ("dt", batch.dt),
-    ))
+    _pairs(
+        out,
+        (
+            ("log", log),
+            ("seq", batch.seq),
+            ("boot", batch.boot),
+            ("up", batch.up),
+            ("t0", batch.t0),
+            ("dt", batch.dt),
+        ),
+    )
     width = len(batch.columns)
     for column, (name, scale) in enumerate(batch.columns):
         out.put(b',"%s":[' % name.encode())

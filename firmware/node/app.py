@@ -23,7 +23,9 @@ class Node:
         self.kept.load()
         self.device = Device(self.config, self.board)
         self.sensors = Sensors(self.config, self.board, self.kept.facts.get("hours", {}))
-        self.spool = Spool(self.board.flash + "/spool", self.sensors.columns, self.config.get("spool_bytes", 1 << 20))
+        self.spool = Spool(
+            self.board.flash + "/spool", self.sensors.columns, self.config.get("spool_bytes", 1 << 20)
+        )
         self.spool.start(self.board.cause)
         self.sender = Sender(self.device, self.spool)
         self.device.describe = self._describe
@@ -34,15 +36,24 @@ class Node:
         spool = self.spool
         return (
             ("sensors", [self._sensor(*pair) for pair in zip(self.sensors.entries, self.sensors.drivers)]),
-            ("log", spool.log), ("first", spool.first), ("next", spool.end), ("cursor", spool.cursor),
-            ("boot", spool.boot), ("dropped", spool.dropped), ("damaged", spool.damaged),
-            ("late", self.sampler.late), ("busy", self.sender.busy),
+            ("log", spool.log),
+            ("first", spool.first),
+            ("next", spool.end),
+            ("cursor", spool.cursor),
+            ("boot", spool.boot),
+            ("dropped", spool.dropped),
+            ("damaged", spool.damaged),
+            ("late", self.sampler.late),
+            ("busy", self.sender.busy),
         )
 
     def _sensor(self, entry: dict, driver: object) -> tuple:
         hours = Scaled(self.sensors.ran(entry["serial"], self.device.clock.up()), 10)
         return (
-            ("type", entry["type"]), ("serial", entry["serial"]), ("hours", hours), ("errors", driver.errors()),
+            ("type", entry["type"]),
+            ("serial", entry["serial"]),
+            ("hours", hours),
+            ("errors", driver.errors()),
         )
 
     async def _keep_hours(self) -> None:

@@ -4,7 +4,7 @@ from lib.drivers import DRIVERS, driver
 
 # Of what two sensors measure, these stand as two channels; of the rest the first sensor's stands alone.
 CHANNELS = ("pm25", "pm10")
-# A jump closes the batch at once: by this much [the quantity's unit], and by this share of the value before.
+# What is told at once: a change by this much [the quantity's unit] and by this percentage.
 JUMPS = (("pm25", 15, 30), ("pm25_a", 15, 30), ("pm10", 25, 30), ("pm10_a", 25, 30), ("co2", 300, 25))
 
 # A restless value closes a batch no more often than every so many rows.
@@ -70,7 +70,8 @@ class Jump:
         names = [name for name, _ in columns]
         self._limits = [
             (names.index(name), least * columns[names.index(name)][1], share)
-            for name, least, share in JUMPS if name in names
+            for name, least, share in JUMPS
+            if name in names
         ]
         self._before = None
 
@@ -87,7 +88,7 @@ class Jump:
 
 
 class Sampler:
-    """Takes a row every `sample_s`, appends it to the spool, closes the batch when it is full, late or interesting."""
+    """Takes a row every `sample_s` into the spool; closes the batch when it is full, late or interesting."""
 
     def __init__(self, config: dict, clock: object, spool: object, sensors: Sensors, closed: object) -> None:
         self.dt = config.get("sample_s", 10)

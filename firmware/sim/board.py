@@ -1,11 +1,10 @@
-"""The Unix port as a board: buses over TCP to the virtual world, flash in a file, time that may run faster."""
+"""The Unix port as a board: buses over TCP to the virtual world, flash in a file, faster time."""
 
 import errno
 import socket
 import time
 
 import vfs
-
 from lib import ticks as tick
 from sim.flash import FileFlash
 

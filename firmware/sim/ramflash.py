@@ -19,7 +19,7 @@ class RamFlash:
         self.dead = False
 
     def after_cut(self) -> "RamFlash":
-        """Return the flash as the next boot finds it; the finalisers of files of this one write into nothing."""
+        """Return the flash as the next boot finds it; finalisers of this one's files write into nothing."""
         other = RamFlash(0, self.memory)
         other.programs, other.erases = self.programs, self.erases
         self.dead = True

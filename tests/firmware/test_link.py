@@ -1,4 +1,4 @@
-"""The link over what a school may have: NATS as broker, TLS, a password, a network that swallows everything."""
+"""The link over what a school may have: NATS, TLS, a password, a network that swallows everything."""
 
 import socket
 import subprocess
@@ -33,7 +33,9 @@ def authority(folder: Path, name: str, host: str, server: str = "server") -> Non
     curve = ("-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes")
     files = ("-keyout", f"{name}.key", "-out", f"{name}.crt")
     openssl(folder, "req", "-x509", *curve, "-days", "30", "-subj", f"/CN={name}", *files)
-    openssl(folder, "req", *curve, "-subj", f"/CN={host}", "-keyout", f"{server}.key", "-out", f"{server}.csr")
+    openssl(
+        folder, "req", *curve, "-subj", f"/CN={host}", "-keyout", f"{server}.key", "-out", f"{server}.csr"
+    )
     signed = ("-CA", f"{name}.crt", "-CAkey", f"{name}.key", "-CAcreateserial", "-days", "30")
     openssl(folder, "x509", "-req", "-in", f"{server}.csr", *signed, "-out", f"{server}.crt")
 
@@ -86,7 +88,9 @@ def test_over_tls_it_trusts_its_authorities_and_nobody_else(start: Start, other:
 
 def test_a_wrong_password_is_refused_and_the_right_one_heard(start: Start, other: OtherMosquitto) -> None:
     words = ["-b", "-c", str(other.folder / "passwords"), "gongi-1-2-a", "right"]
-    subprocess.run([need("mosquitto").replace("sbin", "bin") + "_passwd", *words], check=True, capture_output=True)
+    subprocess.run(
+        [need("mosquitto").replace("sbin", "bin") + "_passwd", *words], check=True, capture_output=True
+    )
     other.more = f"password_file {other.folder}/passwords\n"
     other.start()
     with hearing(other.port) as ear:
@@ -154,7 +158,9 @@ class BlackHole:
             return
 
 
-def test_a_half_open_connection_is_noticed_and_made_anew(ear: Ear, start: Start, mosquitto: Mosquitto) -> None:
+def test_a_half_open_connection_is_noticed_and_made_anew(
+    ear: Ear, start: Start, mosquitto: Mosquitto
+) -> None:
     hole = BlackHole(mosquitto.port)
     try:
         start(NODE, brokers=[["127.0.0.1", hole.port]], keepalive_s=2)

@@ -1,4 +1,4 @@
-"""The node under a real MicroPython with an ESP32's heap, at a real Mosquitto, with sensors that say real bytes."""
+"""The node under real MicroPython with an ESP32's heap, at a real Mosquitto, with sensors' real bytes."""
 
 import json
 import random
@@ -179,7 +179,16 @@ def test_it_answers_commands(ear: Ear, start: Start) -> None:
     again = [batch for batch in ear.heard("obs")[sent:] if batch["seq"] <= 2]
     assert again == ear.heard("obs")[:2]
     ear.say("cmd", {"op": "resend", "log": "00000000", "from": 1, "to": 2, "id": "1-2"})
-    refused = {"op": "resend", "id": "1-2", "log": log, "from": 1, "to": 2, "sent": 0, "gone": [], "error": "log"}
+    refused = {
+        "op": "resend",
+        "id": "1-2",
+        "log": log,
+        "from": 1,
+        "to": 2,
+        "sent": 0,
+        "gone": [],
+        "error": "log",
+    }
     assert replies(ear, 2)[1] == refused
     ear.say("cmd", {"op": "identify", "id": "1-3"})
     assert replies(ear, 3)[2] == {"op": "identify", "id": "1-3", "ok": True}
@@ -200,7 +209,15 @@ def test_reboot_keeps_the_log_and_says_why(ear: Ear, start: Start) -> None:
 def test_bad_commands_and_times_stop_nothing(ear: Ear, start: Start) -> None:
     node = start(NODE)
     batches(ear, 1)
-    for bad in ("", "{", "[]", "3", '{"op":"resend"}', '{"op":"resend","log":7,"from":"x","to":[]}', "x" * 20000):
+    for bad in (
+        "",
+        "{",
+        "[]",
+        "3",
+        '{"op":"resend"}',
+        '{"op":"resend","log":7,"from":"x","to":[]}',
+        "x" * 20000,
+    ):
         ear.say("cmd", bad)
     ear.client.publish(f"{ROOT}/time", "soon").wait_for_publish(5)
     batches(ear, len(ear.heard("obs")) + 2)
@@ -269,10 +286,15 @@ def test_two_dust_sensors_are_channels(ear: Ear, start: Start) -> None:
     start(NODE, sensors=pair)
     last = batches(ear, 2)[1]
     channels = {"pm25_a", "pm25_b", "pm10_a", "pm10_b"}
-    assert set(last) - {"log", "seq", "boot", "up", "t0", "dt"} == (set(COLUMNS) - {"co2", "temp", "rh"}) - {
-        "pm25",
-        "pm10",
-    } | channels
+    assert (
+        set(last) - {"log", "seq", "boot", "up", "t0", "dt"}
+        == (set(COLUMNS) - {"co2", "temp", "rh"})
+        - {
+            "pm25",
+            "pm10",
+        }
+        | channels
+    )
     assert last["pm25_a"] == last["pm25_b"] == [12] * 6
 
 

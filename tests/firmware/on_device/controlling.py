@@ -19,7 +19,9 @@ def command(name: str, level: int = 2, issued: int = T, ttl: int = 300) -> dict:
 
 
 def obs(values: list, t0: int | None, seq: int = 1, log: str = "7f3a09c1") -> bytes:
-    return json.dumps({"log": log, "seq": seq, "boot": 1, "up": 5, "t0": t0, "dt": 10, "pm25": values}).encode()
+    return json.dumps(
+        {"log": log, "seq": seq, "boot": 1, "up": 5, "t0": t0, "dt": 10, "pm25": values}
+    ).encode()
 
 
 def test_it_obeys_growing_ids_only() -> None:
@@ -61,7 +63,9 @@ def test_a_command_is_void_by_utc_or_by_its_arrival() -> None:
     assert one.obey(command("5-2", issued=T - 290), 0, T)
     assert one.expire(9, T + 9) is None
     assert one.expire(10, T + 10) == "5-2"
-    assert one.obey(command("5-3", issued=T + 99999), 10, T)  # a clock that runs ahead makes no endless command
+    assert one.obey(
+        command("5-3", issued=T + 99999), 10, T
+    )  # a clock that runs ahead makes no endless command
     assert one.expire(310, T + 310) == "5-3"
 
 

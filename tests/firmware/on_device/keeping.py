@@ -16,7 +16,9 @@ def test_vectors_of_rows_and_records() -> None:
         assert packed == octets(case["packed"]), (case, packed)
         width = len(case["row"])
         values = array("i", [0] * 2 * width)
-        values[:width] = array("i", [record.MISSING if v is None else v for v in case["before"] or case["row"]])
+        values[:width] = array(
+            "i", [record.MISSING if v is None else v for v in case["before"] or case["row"]]
+        )
         record.unpack_row(packed, 0, values, width if case["before"] else 0, width)
         got = values[width:] if case["before"] else values[:width]
         assert [None if v == record.MISSING else v for v in got] == case["row"], (case, got)
@@ -41,7 +43,12 @@ def test_what_is_written_is_read_after_reboots() -> None:
         for seq in sorted(written, key=lambda s: s * 7 % 11):
             batch = again.read(seq)
             assert batch.rows() == written[seq], seq
-            assert (batch.seq, batch.up, batch.dt, batch.boot) == (seq, seq * 60, 10, 1 if seq <= 20 else (seq - 21) // 5 + 2)
+            assert (batch.seq, batch.up, batch.dt, batch.boot) == (
+                seq,
+                seq * 60,
+                10,
+                1 if seq <= 20 else (seq - 21) // 5 + 2,
+            )
             assert batch.t0 == (None if seq % 7 == 0 else 1763778000 + seq * 60)
         unmount()
 
@@ -210,9 +217,16 @@ def test_bytes_per_sample_hold_72_hours_in_a_megabyte() -> None:
     full = one._segments[:-1]
     flashed = sum(s.blocks() for s in full) / (6 * (one._segments[-1].first - 1))
     hours = ((1 << 20) - 32768) / flashed / 360
-    print("bytes per sample %.1f, in whole blocks %.1f: %d h in 1 MB; erases per sample %.2f, programs %.1f" % (
-        per_sample, flashed, hours, (flash.erases - erases) / 3000, (flash.programs - programs) / 3000,
-    ))
+    print(
+        "bytes per sample %.1f, in whole blocks %.1f: %d h in 1 MB; erases per sample %.2f, programs %.1f"
+        % (
+            per_sample,
+            flashed,
+            hours,
+            (flash.erases - erases) / 3000,
+            (flash.programs - programs) / 3000,
+        )
+    )
     assert hours >= 72
     unmount()
 
@@ -300,6 +314,17 @@ def test_power_cuts_at_any_program_or_erase() -> None:
         assert one.boot > boot, (cut, one.boot, boot)
         boot = one.boot
         prove(one, model, cut)
-    print("cuts", CUTS, "batches", one.next - 1, "boots", boot, "erases", flash.erases, "programs", flash.programs)
+    print(
+        "cuts",
+        CUTS,
+        "batches",
+        one.next - 1,
+        "boots",
+        boot,
+        "erases",
+        flash.erases,
+        "programs",
+        flash.programs,
+    )
     assert one.first > 1, "the ring never went round"
     unmount()

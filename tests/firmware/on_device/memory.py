@@ -1,13 +1,25 @@
 """A spool on a real LittleFS over a memory that counts and cuts."""
 
 import vfs
-
 from lib.spool import Spool
 from sim.ramflash import RamFlash
 
 COLUMNS = (
-    ("pm1_cf1", 10), ("pm25_cf1", 10), ("pm10_cf1", 10), ("pm1", 10), ("pm25", 10), ("pm10", 10),
-    ("n03", 1), ("n05", 1), ("n10", 1), ("n25", 1), ("n50", 1), ("n100", 1), ("co2", 1), ("temp", 100), ("rh", 100),
+    ("pm1_cf1", 10),
+    ("pm25_cf1", 10),
+    ("pm10_cf1", 10),
+    ("pm1", 10),
+    ("pm25", 10),
+    ("pm10", 10),
+    ("n03", 1),
+    ("n05", 1),
+    ("n10", 1),
+    ("n25", 1),
+    ("n50", 1),
+    ("n100", 1),
+    ("co2", 1),
+    ("temp", 100),
+    ("rh", 100),
 )
 
 
@@ -27,7 +39,21 @@ class Random:
             return [None] * 12 + [self(3000), -self(500), self(10000)]
         n = 2000 + self(400)
         pm = [120 + self(12), 350 + self(30), 420 + self(40)]
-        return pm + pm + [n, n // 3, n // 12, n // 80, self(8), self(3), 800 + self(20), 2150 + self(20), 4100 + self(60)]
+        return (
+            pm
+            + pm
+            + [
+                n,
+                n // 3,
+                n // 12,
+                n // 80,
+                self(8),
+                self(3),
+                800 + self(20),
+                2150 + self(20),
+                4100 + self(60),
+            ]
+        )
 
 
 def mount(flash: RamFlash, fresh: bool = False) -> None:

@@ -18,15 +18,24 @@ def written(one: Batch) -> bytes:
 
 def test_decimals_are_exact() -> None:
     cases = (
-        (0, 10, b"0"), (-5, 10, b"-0.5"), (5, 100, b"0.05"), (-1250, 100, b"-12.5"), (1205, 100, b"12.05"),
-        (121, 10, b"12.1"), (100000, 1, b"100000"), (None, 10, b"null"), (-4500, 100, b"-45"),
+        (0, 10, b"0"),
+        (-5, 10, b"-0.5"),
+        (5, 100, b"0.05"),
+        (-1250, 100, b"-12.5"),
+        (1205, 100, b"12.05"),
+        (121, 10, b"12.1"),
+        (100000, 1, b"100000"),
+        (None, 10, b"null"),
+        (-4500, 100, b"-45"),
     )
     for value, scale, text in cases:
         assert wire.decimal(value, scale) == text, (value, scale, wire.decimal(value, scale))
 
 
 def test_objects_keep_their_order_and_times_their_last_digit() -> None:
-    got = wire.text((("z", 1763778017), ("a", [None, True, "µg\\"]), ("m", (("x", wire.Scaled(125, 10)),)), ("e", ())))
+    got = wire.text(
+        (("z", 1763778017), ("a", [None, True, "µg\\"]), ("m", (("x", wire.Scaled(125, 10)),)), ("e", ()))
+    )
     assert bytes(got).decode() == '{"z":1763778017,"a":[null,true,"µg\\\\"],"m":{"x":12.5},"e":{}}', got
 
 
@@ -62,7 +71,15 @@ def test_it_writes_the_golden_batches_of_the_wire() -> None:
         count += 1
         names = keys(case["payload"], list(case["columns"]))
         rows = len(case["columns"][names[0]])
-        one = Batch(case["seq"], case["boot"], case["up"], case["times"][0], case["dt"], [(n, 100) for n in names], None)
+        one = Batch(
+            case["seq"],
+            case["boot"],
+            case["up"],
+            case["times"][0],
+            case["dt"],
+            [(n, 100) for n in names],
+            None,
+        )
         cells = [case["columns"][name][i] for i in range(rows) for name in names]
         one.values = array("i", [MISSING if cell is None else round(cell * 100) for cell in cells])
         one.count = rows

@@ -85,7 +85,7 @@ def test_runs_say_what_a_set_says() -> None:
 def test_the_newest_goes_first_then_the_backlog_in_order() -> None:
     _, device, sender, _ = begin(10)
     device.client.join()
-    assert [seq for seq, _ in device.client.sent][0] == 10
+    assert device.client.sent[0][0] == 10
     assert drain(device.client) == [10, 1, 2, 3, 4, 5, 6, 7, 8, 9]
     assert sender.spool.cursor == 11
     unmount()
@@ -159,7 +159,12 @@ def test_resend_of_another_log_or_the_future() -> None:
     drain(device.client)
     resend(sender, "00000000", 1, 2)
     assert device.replies.pop() == {
-        "error": "log", "log": one.log, "from": 1, "to": 2, "sent": 0, "gone": [],
+        "error": "log",
+        "log": one.log,
+        "from": 1,
+        "to": 2,
+        "sent": 0,
+        "gone": [],
     }
     resend(sender, one.log, 3, 99)
     assert drain(device.client) == [3]

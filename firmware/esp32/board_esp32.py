@@ -1,0 +1,148 @@
+"""An ESP32 as a board: its pins, its radio, its clock, its flash."""
+
+import asyncio
+import socket
+import struct
+import time
+
+import machine
+import network
+from lib.ticks import Ticks
+from lib.trust import context
+
+# The pin table: buses of the node, outputs of the actuator. A UART's receive buffer holds 50 frames of 10 s.
+UARTS = {"uart1": (1, 17, 16), "uart2": (2, 26, 25)}  # number, transmit, receive
+I2CS = {"i2c1": (0, 22, 21), "i2c2": (1, 19, 18)}  # number, clock, data
+OUTPUT, BUTTON, LED = 27, 0, 2
+UART_BYTES = 2048
+I2C_HZ = 100000
+PWM_HZ = 25000
+JOIN_S = 20
+NTP_TO_UNIX = 2208988800
+# The board's own epoch may be 2000; ours is 1970.
+EPOCH = 946684800 if time.gmtime(0)[0] == 2000 else 0
+CAUSES = {
+    machine.PWRON_RESET: "power",
+    machine.HARD_RESET: "reset",
+    machine.WDT_RESET: "watchdog",
+    machine.DEEPSLEEP_RESET: "sleep",
+    machine.SOFT_RESET: "reboot",
+}
+
+
+class Output:
+    """A purifier's level as a PWM share of the highest, and its button."""
+
+    def __init__(self, levels: int) -> None:
+        self._top = levels - 1
+        self._pwm = machine.PWM(machine.Pin(OUTPUT), freq=PWM_HZ, duty_u16=0)
+        self._presses = 0
+        button = machine.Pin(BUTTON, machine.Pin.IN, machine.Pin.PULL_UP)
+        button.irq(self._press, machine.Pin.IRQ_FALLING)
+        self._pressed_at = time.ticks_ms()
+
+    def level(self, n: int) -> None:
+        """Drive the output."""
+        self._pwm.duty_u16(n * 65535 // self._top)
+
+    def pressed(self) -> int:
+        """Return how often the button was pressed since the last call."""
+        n, self._presses = self._presses, 0
+        return n
+
+    def _press(self, pin: machine.Pin) -> None:
+        now = time.ticks_ms()
+        if time.ticks_diff(now, self._pressed_at) > 200:  # a contact bounces
+            self._presses += 1
+        self._pressed_at = now
+
+
+class Board:
+    """What `node` and `actuator` ask of a board."""
+
+    chip = "esp32"
+    # The root file system is LittleFS already.
+    flash = ""
+
+    def __init__(self, config: dict) -> None:
+        self._config = config
+        self._station = network.WLAN(network.STA_IF)
+        self.cause = CAUSES.get(machine.reset_cause(), "power")
+        self.ticks = Ticks()
+
+    def bus(self, kind: str, name: str) -> object:
+        """Return the bus with this name."""
+        if kind == "uart":
+            number, tx, rx = UARTS[name]
+            return machine.UART(number, baudrate=9600, tx=tx, rx=rx, rxbuf=UART_BYTES)
+        number, scl, sda = I2CS[name]
+        return machine.I2C(number, scl=machine.Pin(scl), sda=machine.Pin(sda), freq=I2C_HZ)
+
+    def gpio(self) -> Output:
+        """Return the actuator's output."""
+        return Output(self._config["levels"])
+
+    def tls(self, config: dict) -> object | None:
+        """Return the TLS context, None without `tls` in the configuration."""
+        return context(config)
+
+    async def network(self) -> None:
+        """Join the first of the configured networks that is there; raise OSError when none is."""
+        if self._station.isconnected():
+            return
+        self._station.active(True)
+        for name, password in self._config["wifi"]:
+            self._station.connect(name, password)
+            for _ in range(JOIN_S * 5):
+                if self._station.isconnected():
+                    return
+                await asyncio.sleep_ms(200)
+            self._station.disconnect()
+        raise OSError("no Wi-Fi")
+
+    async def utc(self) -> int | None:
+        """Ask the NTP server for the UTC second; None when it doesn't answer within a second."""
+        if not self._station.isconnected():
+            return None
+        try:
+            return self._ntp(self._config.get("ntp", "pool.ntp.org"))
+        except OSError:
+            return None
+
+    def rssi(self) -> int | None:
+        """Return the radio's signal strength [dBm]."""
+        return self._station.status("rssi") if self._station.isconnected() else None
+
+    def supply(self) -> float | None:
+        """Return the supply voltage [V]; nothing on these boards measures it."""
+        return None
+
+    def identify(self) -> None:
+        """Let a person see which device this is: five blinks, by a timer so that sampling goes on."""
+        led = machine.Pin(LED, machine.Pin.OUT)
+        left = [10]
+
+        def blink(timer: machine.Timer) -> None:
+            left[0] -= 1
+            led.value(left[0] % 2)
+            if not left[0]:
+                timer.deinit()
+
+        machine.Timer(0).init(period=300, mode=machine.Timer.PERIODIC, callback=blink)
+
+    def _ntp(self, host: str) -> int | None:
+        asker = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        try:
+            asker.settimeout(1)
+            asker.sendto(b"\x1b" + bytes(47), socket.getaddrinfo(host, 123)[0][-1])
+            answer = asker.recv(48)
+        finally:
+            asker.close()
+        seconds = struct.unpack_from(">I", answer, 40)[0]
+        return self._set(seconds - NTP_TO_UNIX) if len(answer) == 48 and seconds else None
+
+    def _set(self, utc: int) -> int:
+        """Set the board's clock too: it is what TLS checks certificates by."""
+        t = time.gmtime(utc - EPOCH)
+        machine.RTC().datetime((t[0], t[1], t[2], t[6], t[3], t[4], t[5], 0))
+        return utc
