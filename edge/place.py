@@ -11,6 +11,9 @@ from edge.wire import EARLIEST, LATEST
 Boot = tuple[str, int, int]
 """(node, log, boot): one life of a board between two resets."""
 
+Told = tuple[str, int, int, int, int]
+"""(node, log, boot, sequence, offset): what one batch says about its boot's clock."""
+
 KEPT_BOOTS = 64
 """How many boots of a log are remembered: a spool of 72 h holds batches of no more."""
 
@@ -25,18 +28,22 @@ class Boots:
 
     def observe(self, readings: Readings) -> set[Boot]:
         """Learn from batches that bring their own time; the boots whose offset is new or has changed."""
+        return {told[:3] for told in self.heard(readings) if self.learn(*told)}
+
+    def heard(self, readings: Readings) -> list[Told]:
+        """What batches that bring their own time say, but for what lower sequences have said."""
         rows = readings.batches()
         clock = readings.clock[rows]
         rows = rows[(clock == Clock.OWN) | (clock == Clock.DOUBLE)]
         begun = readings.time[rows] // SECOND - readings.up[rows] - readings.row[rows] * readings.dt[rows]
         keys = (readings.node[rows], readings.log[rows], readings.boot[rows], readings.seq[rows], begun)
-        changed = set()
+        news = []
         for code, log, boot, seq, offset in zip(*(key.tolist() for key in keys), strict=True):
             node = readings.nodes[code]
             told = self._known.get((node, log), {}).get(boot)
-            if (told is None or seq < told[0]) and self.learn(node, log, boot, seq, offset):
-                changed.add((node, log, boot))
-        return changed
+            if told is None or seq < told[0]:
+                news.append((node, log, boot, seq, offset))
+        return news
 
     def offset(self, node: str, log: int, boot: int) -> int | None:
         """The UTC second at which that boot's uptime was 0, or None while nobody knows."""

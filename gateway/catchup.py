@@ -1,16 +1,20 @@
 """Late rows: placed once their boot's clock is known, and judged as one pass over the sorted data would."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+
+import msgspec
+import numpy as np
 
 from edge.calibrate import calibrate
-from edge.check import WINDOW, revise
+from edge.check import WINDOW, Test, revise
 from edge.place import place
 from edge.readings import SECOND, Array, Readings
 from gateway.drafts import readings_draft
 from gateway.history import History
-from gateway.journal import Journal
+from gateway.journal import Draft, Journal
 from gateway.ledger import Ledger
+from gateway.line import SPREAD
 from gateway.live import Live
 from gateway.metrics import Metrics
 from gateway.stages import Check
@@ -75,7 +79,9 @@ class Catchup:
             return
         late = [(node, int(times.min()), int(times.max())) for node, times in _times(news)]
         # Still untimed rows move along, so that the old blocks are free to go.
-        self._append(rows, late=late, retimed=blocks)
+        drafts = [*readings_draft(rows, self._live.now, b"", "revision"), _placed(late)]
+        self._journal.commit(self._live.now, drafts, late=late, retimed=blocks)
+        self._ledger.placed(_newest(late))
         self._metrics.count("placed", len(news))
 
     def _judge(self, late: Mapping[str, tuple[int, int]]) -> None:
@@ -83,21 +89,45 @@ class Catchup:
             return
         first = min(span[0] for span in late.values())
         last = max(span[1] for span in late.values())
-        rows = self._history.read(first - WINDOW * SECOND, last + WINDOW * SECOND + 1, set(late))
-        revised, state = revise(rows, first, self._live.network)
-        self._append(calibrate(revised, self._live.network), settled=list(late))
+        stored = self._history.read(first - WINDOW * SECOND, last + WINDOW * SECOND + 1, set(late))
+        rows = place(stored, self._ledger.boots)
+        moved = rows.time != stored.time
+        revised, state = revise(_unjudged(rows, moved), first, self._live.network)
+        self._append(calibrate(revised, self._live.network), stored.take(moved), list(late))
         self._check.state = self._check.state.adopt(state)
         self._metrics.count("revised", len(revised))
 
-    def _append(
-        self,
-        rows: Readings,
-        late: Sequence[tuple[str, int, int]] = (),
-        settled: Sequence[str] = (),
-        retimed: Sequence[int] = (),
-    ) -> None:
+    def _append(self, rows: Readings, left: Readings, settled: Sequence[str]) -> None:
+        """Append a pass's rows; `left` are those that stood elsewhere, as they stood there."""
         at = self._live.now
-        self._journal.commit(at, readings_draft(rows, at, b"", "revision"), (), (), late, settled, retimed)
+        drafts = readings_draft(rows, at, _erasing(left), "revision", left)
+        self._journal.commit(at, drafts, settled=settled)
+
+
+def _unjudged(rows: Readings, moved: Array) -> Readings:
+    """Rows of which those that moved come out of any pass otherwise than they are stored."""
+    if not moved.any():
+        return rows
+    late = np.where(moved, np.uint32(Test.LATE), np.uint32(0))
+    columns = {name: replace(column, tests=column.tests | late) for name, column in rows.columns.items()}
+    return rows.with_columns(columns)
+
+
+def _erasing(left: Readings) -> bytes:
+    """The header that has the points of rows that stand elsewhere now deleted from InfluxDB."""
+    if not len(left):
+        return b""
+    places = zip(left.node.tolist(), (left.time + left.seq % SPREAD).tolist(), strict=True)
+    return msgspec.json.encode({"gone": [[left.nodes[node], at] for node, at in places]})
+
+
+def _placed(late: Iterable[tuple[str, int, int]]) -> Draft:
+    return Draft("placed", b"", msgspec.json.encode(_newest(late)))
+
+
+def _newest(late: Iterable[tuple[str, int, int]]) -> dict[str, int]:
+    """The newest time [ns] of each node's rows that were placed."""
+    return {node: last for node, _, last in late}
 
 
 def _times(rows: Readings) -> Iterable[tuple[str, Array]]:

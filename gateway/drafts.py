@@ -17,14 +17,18 @@ from gateway.pack import pack
 from gateway.river import Block
 
 
-def readings_draft(readings: Readings, at: int, head: bytes, kind: str = "readings") -> list[Draft]:
-    """The block of these rows, if there are any, with the archive hours that they touch."""
+def readings_draft(
+    readings: Readings, at: int, head: bytes, kind: str = "readings", left: Readings | None = None
+) -> list[Draft]:
+    """The block of these rows, if there are any, with the archive hours that they touch, and those that they
+    touched while they stood as in `left`."""
     if not len(readings):
         return []
     time = readings.time[readings.timed()]
+    time = time if left is None else np.concatenate((time, left.time))
     first, last = (int(time.min()), int(time.max())) if time.size else (None, None)
     touched = np.unique(time // HOUR).tolist()
-    if time.size < len(readings):
+    if not readings.timed().all():
         touched.append(untimed_hour(at))
     return [Draft(kind, pack(readings), head, first, last, tuple(touched))]
 

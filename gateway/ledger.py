@@ -8,13 +8,13 @@ import msgspec
 import numpy as np
 
 from edge.identity import Intervals
-from edge.place import Boots
-from edge.readings import UNTIMED, Readings
+from edge.place import Boots, Told
+from edge.readings import SECOND, UNTIMED, Readings
 from gateway.journal import Block, Journal
 
 SNAPSHOT = "ledger"
 GONE = "no longer in the spool"
-KINDS = ("readings", "info", "lost", "clock")
+KINDS = ("readings", "info", "lost", "clock", "placed")
 
 
 class Header(msgspec.Struct, frozen=True):
@@ -93,6 +93,20 @@ class Ledger:
         arrays = (header.array(name)[timed].tolist() for name in ("node", "log", "boot", "seq", "offset"))
         for node, *told in zip(*arrays, strict=True):
             self.boots.learn(header.nodes[node], *told)
+
+    def displaced(self, heard: Iterable[Told]) -> list[tuple[str, int, int]]:
+        """Nodes whose boots these batches give another offset, and the span [ns] of what stands wrongly then."""
+        known = ((one, self.boots.offset(*one[:3])) for one in heard)
+        moved = [(node, old, new) for (node, *_, new), old in known if old is not None and old != new]
+        return [
+            (node, min(old, new) * SECOND, self.newest.get(node, 0) + max(0, new - old) * SECOND)
+            for node, old, new in moved
+        ]
+
+    def placed(self, newest: Mapping[str, int]) -> None:
+        """Take in the newest times [ns] of rows that were placed after they came."""
+        for node, time in newest.items():
+            self.newest[node] = max(time, self.newest.get(node, UNTIMED))
 
     def told(self, node: str, log: int, cursor: int) -> None:
         """Take in what a node's `info` says: its present log and its send cursor."""
@@ -205,6 +219,10 @@ def _clock(ledger: Ledger, block: Block) -> None:
     ledger.clocked(msgspec.msgpack.decode(block.header, type=Header))
 
 
+def _placed(ledger: Ledger, block: Block) -> None:
+    ledger.placed(msgspec.json.decode(block.header, type=dict[str, int]))
+
+
 def _info(ledger: Ledger, block: Block) -> None:
     for row in msgspec.json.decode(block.header or b"[]", type=list[tuple[str, int, int]]):
         ledger.told(*row)
@@ -225,4 +243,4 @@ def _lost(ledger: Ledger, block: Block) -> None:
         ledger.lose(one.node, one.log, [(one.low, one.high)], one.reason)
 
 
-_APPLY = {"readings": _readings, "info": _info, "lost": _lost, "clock": _clock}
+_APPLY = {"readings": _readings, "info": _info, "lost": _lost, "clock": _clock, "placed": _placed}

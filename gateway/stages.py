@@ -134,12 +134,13 @@ class Journalise:
         drafts += report_drafts(block, self._live)
         told = self._told(block.doubles)
         drafts += [Draft("clock", b"", msgspec.msgpack.encode(header(told)))] if len(told) else []
-        late = late_rows(block.readings)
+        heard = [*self._ledger.boots.heard(block.readings), *self._ledger.boots.heard(told)]
+        late = [*late_rows(block.readings), *self._ledger.displaced(heard)]
         if drafts or block.letters or block.waiting:
             self._journal.commit(block.at, drafts, block.letters, block.waiting, late)
         self._ledger.store(head)
-        self._ledger.boots.observe(block.readings)
-        self._ledger.boots.observe(told)
+        for one in heard:
+            self._ledger.boots.learn(*one)
         for step in block.then:
             step()
         self._hear(block.reports, block.at)
@@ -147,11 +148,11 @@ class Journalise:
         return block
 
     def _told(self, doubles: Readings) -> Readings:
-        """Doubles that bring a time to a boot that has none."""
+        """Doubles that bring a boot's time before any lower sequence of it has."""
         told = told_by_doubles(doubles) if len(doubles) else doubles
-        keys = zip(told.node.tolist(), told.log.tolist(), told.boot.tolist(), strict=True)
-        news = [self._ledger.boots.offset(told.nodes[code], log, boot) is None for code, log, boot in keys]
-        return told.take(np.array(news, bool))
+        news = {(node, log, seq) for node, log, _, seq, _ in self._ledger.boots.heard(told)}
+        names = zip(told.node.tolist(), told.log.tolist(), told.seq.tolist(), strict=True)
+        return told.take(np.array([(told.nodes[code], log, seq) in news for code, log, seq in names], bool))
 
     def _count(self, readings: Readings, batches: int) -> None:
         self._metrics.count("batches_stored", batches)
