@@ -101,7 +101,7 @@ class Board:
         raise OSError("no Wi-Fi")
 
     async def utc(self) -> int | None:
-        """Ask the NTP server for the UTC second; None when it doesn't answer within a second."""
+        """Ask the NTP server for the UTC second; None where it doesn't answer within a second."""
         if not self._station.isconnected():
             return None
         try:

@@ -6,6 +6,7 @@ from lib import ticks as tick
 # so many in a row say so.
 STEP_S = 2
 PATIENCE = 8
+EARLIEST, LATEST = 978307200, 4102444800
 
 
 class Clock:
@@ -43,7 +44,12 @@ class Clock:
         return self.at(self.up())
 
     def offer(self, utc: int) -> bool:
-        """Hear the UTC second from NTP or the time topic; return whether the clock was stepped."""
+        """Hear the UTC second from NTP or the time topic; return whether the clock was stepped.
+
+        Raise ValueError before 2001, where boards without a clock count, and after 2100.
+        """
+        if not EARLIEST <= utc <= LATEST:
+            raise ValueError("impossible time")
         offset = utc - self.up()
         if self.offset is None:
             return self._step(offset)

@@ -12,6 +12,7 @@ from lib.mqtt import Client
 
 VERSION = "0.1.0"
 INFO_MS = 600000
+NTP_MS, NTP_RETRY_MS = 3600000, 60000
 # Facts about the wiring and secrets are not what the gateway compares.
 UNHASHED = ("sim", "user", "password", "brokers")
 
@@ -98,9 +99,11 @@ class Device:
     async def _ask_time(self) -> None:
         while True:
             utc = await self.board.utc()
-            if utc:
-                self.clock.offer(utc)
-            await self.ticks.sleep(3600000 if utc else 60000)
+            try:
+                self.clock.offer(utc or 0)
+                await self.ticks.sleep(NTP_MS)
+            except ValueError:  # no answer, or one of a server without a clock
+                await self.ticks.sleep(NTP_RETRY_MS)
 
     def _facts(self) -> tuple:
         gc.collect()

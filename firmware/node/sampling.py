@@ -12,7 +12,7 @@ QUIET_ROWS = 3
 
 
 def name_columns(sensors: list) -> list:
-    """Return a list of names a sensor, None where a column isn't kept, for the column tables of all sensors."""
+    """Return the names of each sensor's columns, None where one isn't kept."""
     given = {}
     for columns in sensors:
         for name, _ in columns:

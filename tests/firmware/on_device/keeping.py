@@ -3,6 +3,7 @@ import os
 from array import array
 
 from lib import record
+from lib.kept import Kept
 from lib.spool import Spool
 from memory import COLUMNS, Random, mount, new, spool, unmount, write
 from sim.ramflash import PowerCut, RamFlash
@@ -228,6 +229,28 @@ def test_bytes_per_sample_hold_72_hours_in_a_megabyte() -> None:
         )
     )
     assert hours >= 72
+    unmount()
+
+
+def test_kept_facts_are_old_or_new_at_any_cut() -> None:
+    flash = RamFlash(16)
+    mount(flash, True)
+    before = 0
+    for n in range(1, 120):
+        kept = Kept("/ram/kept.json")
+        kept.load()
+        assert kept.facts.get("n", 0) in (before, n - 1), (n, kept.facts)
+        before = kept.facts.get("n", 0)
+        kept.facts = {"n": n, "hours": (("P-1", 10 * n),)}
+        flash.cut, flash.share = n % 17, n * 7 % 256
+        try:
+            kept.store()
+            before = n
+        except (PowerCut, OSError):
+            pass
+        flash = flash.after_cut()
+        mount(flash)
+    assert before > 0
     unmount()
 
 

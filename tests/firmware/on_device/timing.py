@@ -60,3 +60,14 @@ def test_a_message_ahead_is_believed_at_once_and_one_behind_only_with_patience()
     assert clock.offer(1763777001)
     assert clock.utc() == 1763777001
     assert clock.steps == 3
+
+
+def test_impossible_times_are_refused() -> None:
+    clock = Clock(Ticks(0))
+    for utc in (0, -5, 946684812, 4102444801, 10**30):
+        try:
+            clock.offer(utc)
+        except ValueError:
+            continue
+        raise AssertionError(utc)
+    assert clock.utc() is None
