@@ -95,7 +95,7 @@ class Ledger:
             self.boots.learn(header.nodes[node], *told)
 
     def displaced(self, heard: Iterable[Told]) -> list[tuple[str, int, int]]:
-        """Nodes whose boots these batches give another offset, and the span [ns] of what stands wrongly then."""
+        """Nodes whose boots these batches give another offset, and the span [ns] of what that displaces."""
         known = ((one, self.boots.offset(*one[:3])) for one in heard)
         moved = [(node, old, new) for (node, *_, new), old in known if old is not None and old != new]
         return [
