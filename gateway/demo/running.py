@@ -33,6 +33,8 @@ TELL_S = 0.2
 SETTLE_S = 8.0
 """Machine seconds that the last batches and acknowledgements may take."""
 LINGER_S = 0.05
+QUIET_S = 600.0
+"""Simulated seconds that an hour has been quiet before it is archived."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,13 +132,16 @@ class Demo:
         return kept
 
     def _own_broker(self) -> receive.Broker:
-        broker = Broker(self.folder / "broker")
-        self._begin(broker)
-        return receive.Broker(broker.reach, broker.port)
+        self.broker = Broker(self.folder / "broker")
+        self._begin(self.broker)
+        return receive.Broker(self.broker.reach, self.broker.port)
 
     def _start_gateway(self, path: Path, where: receive.Broker) -> None:
         policy = in_time(Policy(), self.settings.speed)
-        options = Options(path, self.folder / "data", where, policy=policy, linger=LINGER_S)
+        quiet = QUIET_S / self.settings.speed
+        options = Options(
+            path, self.folder / "data", where, policy=policy, archive_quiet=quiet, linger=LINGER_S
+        )
         self.gateway = Gateway(options, DataClock())
         self._begin(self.gateway)
         gateway = self.gateway

@@ -17,9 +17,11 @@ from gateway.live import Acting, Horizon, Live
 STYLES = ("blue", "green", "yellow", "red")
 """Korea's colours of the four grades."""
 AHEAD_S = 1800
+WIDE = 100
+"""Characters from which each room's reason has a place beside it."""
 DASH = "–"
 COUNTERS = (
-    ("samples_stored", "samples stored"),
+    ("samples_stored", "samples"),
     ("doubles", "doubles"),
     ("gaps", "gaps"),
     ("forecasts", "forecasts"),
@@ -29,9 +31,12 @@ COUNTERS = (
 )
 
 
-def picture(demo: Demo, left: float | None = None) -> RenderableType:
-    """One frame: head, rooms by school, counters; `left` are the seconds that the run still has."""
-    return Group(_head(demo, left), _rooms(demo), _foot(demo))
+def picture(demo: Demo, left: float | None = None, width: int = 120) -> RenderableType:
+    """One frame: head, rooms by school, counters; `left` are the seconds that the run still has, `width` is
+    the terminal's in characters."""
+    narrow = width < WIDE
+    news = [_news(demo)] if narrow else []
+    return Group(_head(demo, left), _rooms(demo, narrow), *news, _foot(demo, narrow))
 
 
 def _clock(demo: Demo) -> datetime:
@@ -46,18 +51,19 @@ def _head(demo: Demo, left: float | None) -> Text:
     return head.append(f"\n {demo.url}", "bold").append(f"  {ends}\n", "dim")
 
 
-def _rooms(demo: Demo) -> Table:
+def _rooms(demo: Demo, narrow: bool) -> Table:
     table = Table(box=None, padding=(0, 1), expand=True, header_style="dim")
     table.add_column("")
     table.add_column("PM2.5 now", no_wrap=True)
     table.add_column("in 30 min", no_wrap=True)
     table.add_column("CO₂", justify="right", no_wrap=True)
     table.add_column("purifier", no_wrap=True)
-    table.add_column("why", ratio=1)
+    if not narrow:
+        table.add_column("why", ratio=1)
     for site in demo.network.sites.values():
         table.add_row(*_outdoors(demo, site))
         for room in site.rooms.values():
-            table.add_row(*_room(demo, site, room))
+            table.add_row(*tuple(_room(demo, site, room))[: len(table.columns)])
     return table
 
 
@@ -110,11 +116,23 @@ def _level(actuator: Actuator, acting: Acting) -> Text:
     return Text(f"{bar} {acting.level or 'off'} {sure}", "cyan" if acting.level else "dim")
 
 
-def _foot(demo: Demo) -> Text:
-    metrics, words = demo.gateway.metrics, Text("\n ")
-    for name, label in COUNTERS:
-        words.append(f"{metrics.value(name):.0f}", "bold").append(f" {label}   ", "dim")
-    words.append(f"{1000 * metrics.value('lag_seconds'):.0f} ms", "bold").append(" lag", "dim")
+def _news(demo: Demo) -> Text:
+    """The newest command's reason."""
+    told = [
+        (one.told_at, name, one.reason) for name, one in tuple(demo.gateway.live.acting.items()) if one.told
+    ]
+    _, name, reason = max(told, default=(0, DASH, ""))
+    return Text(f"\n {name}: {reason}", "dim", no_wrap=True, overflow="ellipsis")
+
+
+def _foot(demo: Demo, narrow: bool) -> Text:
+    value = demo.gateway.metrics.value
+    items = [(f"{value(name):.0f}", label) for name, label in COUNTERS]
+    items.append((f"{1000 * value('lag_seconds'):.0f}", "ms lag"))
+    words = Text("\n")
+    for place, (number, label) in enumerate(items):
+        words.append(f" {number}", "bold").append(f" {label}  ", "dim")
+        words.append("\n" if narrow and place == len(items) // 2 - 1 else "")
     for alarm in tuple(demo.gateway.live.alarms.values())[:3]:
         words.append(f"\n ! {alarm.kind}: {alarm.about}", "red")
     return words
@@ -129,9 +147,10 @@ def line(demo: Demo) -> str:
 
 def summary(outcome: Outcome, failed: tuple[str, ...]) -> RenderableType:
     """The summary of a run: what was counted, what the rooms' people truly breathed, and the verdict."""
-    return Group(
-        Text(""), _counted(outcome), Text(""), _breathed(outcome), Text(""), *_verdict(outcome, failed)
-    )
+    above = Text("In lessons, simulated truth: mean PM2.5 [µg/m³] / minutes over 35")
+    below = Text("first start: its minute, PM2.5 as measured then → what it might have reached", "dim")
+    blank, verdict = Text(""), _verdict(outcome, failed)
+    return Group(blank, _counted(outcome), blank, above, _breathed(outcome), below, blank, *verdict)
 
 
 def _counted(outcome: Outcome) -> Table:
@@ -156,12 +175,9 @@ def _lines(outcome: Outcome) -> Iterator[tuple[str, str]]:
 
 
 def _breathed(outcome: Outcome) -> Table:
-    title = "In lessons, simulated truth: mean PM2.5 [µg/m³] / minutes over 35"
-    table = Table(
-        title=title, title_justify="left", title_style="", box=None, padding=(0, 1), header_style="dim"
-    )
-    for name in ("room", "all off", "gongi", "all full", "energy", "started"):
-        table.add_column(name, justify="left" if name in ("room", "started") else "right", no_wrap=True)
+    table = Table(box=None, padding=(0, 1), header_style="dim")
+    for name in ("room", "all off", "gongi", "all full", "energy", "first start"):
+        table.add_column(name, justify="left" if name == "room" else "right", no_wrap=True)
     starts = {(one.site, one.room): _started(one) for one in outcome.starts}
     for room in outcome.rooms:
         cells = [f"{room.pm25[s]:.0f} / {60 * room.over_h[s]:.0f}" for s in ("off", "commanded", "full")]
@@ -171,7 +187,7 @@ def _breathed(outcome: Outcome) -> Table:
 
 
 def _started(start: Start) -> str:
-    return f"min {start.minute:.0f}: {start.measured:.0f}, might reach {start.risk:.0f}"
+    return f"{start.minute:.0f}: {start.measured:.0f} → {start.risk:.0f}"
 
 
 def _verdict(outcome: Outcome, failed: tuple[str, ...]) -> Iterator[Text]:

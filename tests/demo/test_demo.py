@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from tests.demo.conftest import Running, Start
-from tests.servers import wait_until
+from tests.servers import Mosquitto, wait_until
 
 SECONDS = 20
 
@@ -81,7 +81,7 @@ def test_without_a_terminal_it_prints_lines_and_serves_its_page(start: Start) ->
     out, err = running.ended(40)
     assert running.process.returncode == 0, out + err
     assert "9 nodes and 6 purifiers (Python, as there is no MicroPython here)" in out
-    assert re.search(r"^09:05 .*[1-9]\d* samples stored", out, re.MULTILINE)
+    assert re.search(r"^09:05 .*[1-9]\d* samples,", out, re.MULTILINE)
     assert "✓ Nothing lost" in out
 
 
@@ -89,6 +89,27 @@ def _page(running: Running) -> str:
     assert running.process.stdout is not None
     line = next(line for line in running.process.stdout if line.startswith("page: "))
     return line.removeprefix("page: ").strip()
+
+
+def test_another_broker_serves_too_and_the_folder_is_kept(
+    start: Start, micropython: str, mosquitto: Mosquitto
+) -> None:
+    folder = start.temporary / "kept"
+    running = start(
+        "--seconds", "8", "--json", "--mqtt", f"127.0.0.1:{mosquitto.port}", "--data", str(folder)
+    )
+    out, err = running.ended(40)
+    assert running.process.returncode == 0, out + err
+    assert json.loads(out)["counts"]["samples_stored"] > 0
+    assert (folder / "data" / "journal.sqlite").exists()
+    assert not (folder / "broker").exists()
+
+
+def test_a_run_in_which_nothing_came_fails_and_says_why(start: Start, micropython: str) -> None:
+    running = start("--seconds", "2", "--speed", "1")
+    out, _ = running.ended(30)
+    assert running.process.returncode == 1
+    assert "✗ No sample was stored." in out
 
 
 def test_a_used_folder_is_refused(start: Start) -> None:
