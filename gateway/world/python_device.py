@@ -79,7 +79,7 @@ class Device:
     def facts(self) -> dict[str, Any]:
         """The content of `info`."""
         own = {"kind": self.config["kind"], "chip": "python", "boot": self.flash.boot, "cause": "power"}
-        return {"app": "virtual", "mpy": None, **own, "up": self.up, "dropped": 0}
+        return {"app": "virtual", **own, "up": self.up, "dropped": 0}
 
     def publish(self, leaf: str, content: dict[str, Any], retain: bool = False) -> int:
         """Publish JSON at QoS 1; returns the packet's id."""
