@@ -54,7 +54,7 @@ def report_drafts(block: Block, live: Live) -> list[Draft]:
     gone = [
         lost
         for address, one in block.reports
-        if isinstance(one, report.Reply)
+        if isinstance(one, report.Reply) and address.device in live.network.nodes
         for lost in _gone(address, one)
     ]
     if gone:

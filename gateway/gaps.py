@@ -53,7 +53,9 @@ class Gaps:
     def tick(self, now: float) -> None:
         """Ask for what is due at `now` [monotonic s]."""
         open_gaps = {
-            key: gaps for key, log in self._ledger.logs.items() if not log.ended and (gaps := log.gaps())
+            key: gaps
+            for key, log in self._ledger.logs.items()
+            if not self._ledger.ended(*key) and (gaps := log.gaps())
         }
         for key in self._asked.keys() - open_gaps.keys():
             del self._asked[key]
@@ -61,9 +63,11 @@ class Gaps:
         requests = 0
         for key, gaps in open_gaps.items():
             asked = self._asked.setdefault(key, _Asked(now, now + SETTLE))
-            if gaps[0] != asked.span and asked.times:
+            if asked.times and asked.span not in gaps:
                 asked.next, asked.times = min(asked.next, now + SETTLE), 0
-            if now >= asked.next and requests < AT_ONCE and self._ask(key, gaps[0], asked, now):
+            # In turn, so that one which its node can't fill doesn't keep the others waiting.
+            gap = gaps[asked.times % len(gaps)]
+            if now >= asked.next and requests < AT_ONCE and self._ask(key, gap, asked, now):
                 requests += 1
         self._measure(open_gaps, now)
 
@@ -77,7 +81,7 @@ class Gaps:
         return [
             Lost(node, number, low, high, "log ended")
             for (node, number), log in self._ledger.logs.items()
-            if log.ended
+            if self._ledger.ended(node, number)
             for low, high in log.gaps()
         ]
 

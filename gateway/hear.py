@@ -35,7 +35,7 @@ class Hear:
             self._ledger.told(address.device, int(info.log, 16), info.cursor or 0)
 
     def _reply(self, address: Address, reply: Reply, at: int) -> None:
-        if reply.gone and reply.log is not None:
+        if reply.gone and reply.log is not None and address.device in self._live.network.nodes:
             lost = self._ledger.lose(address.device, int(reply.log, 16), reply.gone, GONE)
             self._metrics.count("lost", lost, reason=GONE)
 

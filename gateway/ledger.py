@@ -14,6 +14,8 @@ from gateway.journal import Block, Journal
 
 SNAPSHOT = "ledger"
 GONE = "no longer in the spool"
+FOREIGN = 0
+"""The log of samples that came without one; their sequences are UTC seconds."""
 KINDS = ("readings", "info", "lost", "clock", "placed")
 
 
@@ -50,15 +52,18 @@ _TYPES = {
 
 @dataclass
 class Log:
-    """One log of one node: `cursor` is the first sequence that the node hasn't sent yet, as far as known."""
+    """One log of one node: `cursor` is the first sequence that the node hasn't sent yet, as far as known;
+    `numbered`: its sequences count up (those of foreign samples are seconds)."""
 
     stored: Intervals = field(default_factory=Intervals)
     lost: list[tuple[int, int, str]] = field(default_factory=list)
     cursor: int = 1
-    ended: bool = False
+    numbered: bool = True
 
     def gaps(self) -> list[tuple[int, int]]:
         """Intervals below the send cursor that are neither stored nor named lost."""
+        if not self.numbered:
+            return []
         known = Intervals([*self.stored, *((low, high) for low, high, _ in self.lost)])
         return known.missing(1, max(self.cursor, (self.stored.high or 0) + 1) - 1)
 
@@ -75,7 +80,11 @@ class Ledger:
 
     def log(self, node: str, log: int) -> Log:
         """The named log, begun where it is new."""
-        return self.logs.setdefault((node, log), Log())
+        return self.logs.setdefault((node, log), Log(numbered=log != FOREIGN))
+
+    def ended(self, node: str, log: int) -> bool:
+        """Whether the node has another log now."""
+        return self.current.get(node, log) != log
 
     def store(self, header: Header) -> None:
         """Take in a committed block's batches."""
@@ -110,11 +119,9 @@ class Ledger:
 
     def told(self, node: str, log: int, cursor: int) -> None:
         """Take in what a node's `info` says: its present log and its send cursor."""
-        if self.current.get(node, log) != log:
-            self.log(node, self.current[node]).ended = True
         self.current[node] = log
         entry = self.log(node, log)
-        entry.ended, entry.cursor = False, max(entry.cursor, cursor)
+        entry.cursor = max(entry.cursor, cursor)
 
     def lose(self, node: str, log: int, spans: Iterable[tuple[int, int]], reason: str) -> int:
         """Name intervals lost, but for what of them is stored or was named before; how many batches."""
@@ -126,7 +133,9 @@ class Ledger:
 
     def table(self) -> list[dict[str, Any]]:
         """The ledger as people and programs read it, a row per (node, log)."""
-        return [_row(node, log, entry) for (node, log), entry in sorted(self.logs.items())]
+        return [
+            _row(node, log, entry, self.ended(node, log)) for (node, log), entry in sorted(self.logs.items())
+        ]
 
     # -- rebuilding -------------------------------------------------------------------------------------
 
@@ -150,7 +159,7 @@ class Ledger:
     def save(self, journal: Journal, block: int) -> None:
         """Snapshot the ledger, which holds all blocks up to `block`."""
         rows = [
-            _Entry(node, log, list(entry.stored), entry.lost, entry.cursor, entry.ended)
+            _Entry(node, log, list(entry.stored), entry.lost, entry.cursor)
             for (node, log), entry in self.logs.items()
         ]
         body = msgspec.json.encode(_Snapshot(rows, self.current, self.newest, self.boots.dump()))
@@ -159,7 +168,8 @@ class Ledger:
 
     def _restore(self, snapshot: "_Snapshot") -> None:
         for row in snapshot.logs:
-            self.logs[row.node, row.log] = Log(Intervals(row.stored), row.lost, row.cursor, row.ended)
+            entry = self.log(row.node, row.log)
+            entry.stored, entry.lost, entry.cursor = Intervals(row.stored), row.lost, row.cursor
         self.current, self.newest = snapshot.current, snapshot.newest
         self.boots = Boots.load(snapshot.boots)
 
@@ -170,7 +180,6 @@ class _Entry(msgspec.Struct):
     stored: list[tuple[int, int]]
     lost: list[tuple[int, int, str]]
     cursor: int
-    ended: bool
 
 
 class _Snapshot(msgspec.Struct):
@@ -180,16 +189,21 @@ class _Snapshot(msgspec.Struct):
     boots: Any
 
 
-def _row(node: str, log: int, entry: Log) -> dict[str, Any]:
+def _row(node: str, log: int, entry: Log, ended: bool) -> dict[str, Any]:
+    lost = [
+        {"from": first, "to": last, "reason": reason}
+        for low, high, reason in entry.lost
+        for first, last in entry.stored.missing(low, high)
+    ]
     return {
         "node": node,
         "log": f"{log:08x}",
         "first": 1,
         "next": max(entry.cursor, (entry.stored.high or 0) + 1),
         "stored": [list(span) for span in entry.stored],
-        "lost": [{"from": low, "to": high, "reason": reason} for low, high, reason in entry.lost],
+        "lost": lost,
         "gaps": [list(span) for span in entry.gaps()],
-        "ended": entry.ended,
+        "ended": ended,
     }
 
 
