@@ -105,12 +105,13 @@ def _clean(case: _Case, actuator: Actuator, others: Sequence[Level]) -> _Wish:
     candidates = _candidates(case, actuator, others)
     alone = candidates[0]
     level = _level(actuator, case.state.running.get(actuator.id))
-    details = _details(case, alone)
+    # Going down asks for more than staying: noise would have it hunt between two levels.
+    lower = case.rest * case.policy.down
+    details = _details(case, alone) | {"rest": round(lower if level else case.rest)}
     peak = max(case.pm25, alone.peak)
     if not level and peak <= case.limit:
         return 0, "below", details, candidates
-    # Going down asks for more than staying: noise would have it hunt between two levels.
-    enough = [c for c in candidates if c.risk <= case.rest * (case.policy.down if c.level < level else 1.0)]
+    enough = [c for c in candidates if c.risk <= (lower if c.level < level else case.rest)]
     best = min(enough, key=lambda c: (c.level > 0, c.cost, c.level)) if enough else candidates[-1]
     key = "over" if case.pm25 > case.limit else "ahead" if peak > case.limit else "cleaning"
     return best.level, key if best.level else "clean", details, candidates
