@@ -101,7 +101,7 @@ def watch(demo: Demo, end: float | None, terminal: Console) -> None:
     """Draw a frame now and then."""
     with Live(console=terminal, screen=True, auto_refresh=False) as frame:
         for left in until(demo, end, FRAME_S):
-            frame.update(picture(demo, left), refresh=True)
+            frame.update(picture(demo, left, terminal.width), refresh=True)
 
 
 def tell(demo: Demo, end: float | None, terminal: Console) -> None:

@@ -35,6 +35,8 @@ SETTLE_S = 8.0
 LINGER_S = 0.05
 QUIET_S = 600.0
 """Simulated seconds that an hour has been quiet before it is archived."""
+TRAIN_S = 3 * 3600.0
+"""Simulated seconds between two trainings: by the first, six rooms have just enough to learn from."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,9 +140,15 @@ class Demo:
 
     def _start_gateway(self, path: Path, where: receive.Broker) -> None:
         policy = in_time(Policy(), self.settings.speed)
-        quiet = QUIET_S / self.settings.speed
         options = Options(
-            path, self.folder / "data", where, policy=policy, archive_quiet=quiet, linger=LINGER_S
+            path,
+            self.folder / "data",
+            where,
+            policy=policy,
+            archive_quiet=QUIET_S / self.settings.speed,
+            train_every=TRAIN_S / self.settings.speed,
+            train_first=TRAIN_S / self.settings.speed,
+            linger=LINGER_S,
         )
         self.gateway = Gateway(options, DataClock())
         self._begin(self.gateway)

@@ -133,6 +133,11 @@ def _foot(demo: Demo, narrow: bool) -> Text:
     for place, (number, label) in enumerate(items):
         words.append(f" {number}", "bold").append(f" {label}  ", "dim")
         words.append("\n" if narrow and place == len(items) // 2 - 1 else "")
+    installed = demo.gateway.forecaster.model.installed
+    minutes = ", ".join(f"{seconds // 60}" for seconds in installed)
+    words.append(
+        f"\n forecasts: {f'learnt here, {minutes} min ahead' if installed else 'persistence'}", "dim"
+    )
     for alarm in tuple(demo.gateway.live.alarms.values())[:3]:
         words.append(f"\n ! {alarm.kind}: {alarm.about}", "red")
     return words
