@@ -1,5 +1,6 @@
 """When and in what weather the demonstration plays: a school morning into which haze moves."""
 
+import sysconfig
 from datetime import datetime
 from pathlib import Path
 from zoneinfo import ZoneInfo
@@ -14,16 +15,18 @@ HAZE_HOURS, HAZE_RAMP = 8.0, 0.4
 """How long [h] the haze lasts that begins with it, and how long it takes to rise."""
 HAZE_PM25, HAZE_PM10 = 130.0, 180.0
 """What it brings [µg/m³]: without purifiers every room passes 35 µg/m³ within the hour."""
-PLACES = (Path(__file__).parent / "school", Path(__file__).parents[2] / "examples" / "demo")
-"""Where its network files are: in an installed distribution, in a checkout."""
+PLACES = (Path(__file__).parents[2], Path(sysconfig.get_path("data")) / "share" / "gongi")
+"""Where the examples are: in a checkout, in an installed distribution."""
 
 
 def network_file() -> Path:
     """The demonstration's network file; raises `Problem` where it isn't installed."""
-    found = next((place / "network.toml" for place in PLACES if (place / "network.toml").exists()), None)
+    files = [place / "examples" / "demo" / "network.toml" for place in PLACES]
+    found = next((file for file in files if file.exists()), None)
     if found is None:
-        where = str(PLACES[-1])
-        raise Problem("the demonstration's network files are missing", where, "name one: --network FILE")
+        raise Problem(
+            "the demonstration's network file is missing", str(files[-1]), "name one: --network FILE"
+        )
     return found
 
 
