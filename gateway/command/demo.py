@@ -91,7 +91,7 @@ def play(demo: Demo, seconds: float | None, terminal: Console) -> bool:
     """Show the demonstration until its time is over (True), or somebody ends it (False)."""
     end = None if seconds is None else demo.began + seconds
     try:
-        (watch if terminal.is_terminal else tell)(demo, end, terminal)
+        (watch if terminal.is_terminal and not terminal.quiet else tell)(demo, end, terminal)
     except KeyboardInterrupt:
         return False
     return True
