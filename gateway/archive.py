@@ -37,7 +37,9 @@ class Archive:
 
     def load(self, name: str) -> tuple[Readings, Array]:
         """A file's rows, and the revision (block id) of each."""
-        table = pq.read_table(self._folder / name, use_threads=False)
+        # Half the time of `read_table`, which builds a data set around each of these small files.
+        file = pq.ParquetFile(pa.BufferReader((self._folder / name).read_bytes()))
+        table = file.read(use_threads=False)
         return from_table(table), np.asarray(table.column("block"))
 
     def write(self, hour: int, rows: Readings, revision: Array, site_of: SiteOf) -> tuple[str, str]:

@@ -6,7 +6,7 @@ from dataclasses import replace
 import msgspec
 import numpy as np
 
-from edge import calibrate, check
+from edge import calibrate, check, wire
 from edge.place import told_by_doubles
 from edge.readings import UNTIMED, Array, Flag, Readings
 from edge.wire import Letter
@@ -41,13 +41,13 @@ class Deduplicate:
             return block
         doubles, conflicts = self._compare(first, again, keep)
         rows = np.repeat(keep, np.diff(starts, append=len(readings)))
-        letters = tuple(_conflict(block.messages, name) for name in conflicts)
+        letters = tuple(_conflict(block.messages, first.take(place)) for place in conflicts.reshape(-1, 1))
         return replace(
             block,
             readings=readings.take(rows),
             doubles=first.take(doubles),
             letters=(*block.letters, *letters),
-            then=block.after(lambda: self._count(len(doubles), conflicts)),
+            then=block.after(lambda: self._count(len(doubles), [again[at] for at in conflicts.tolist()])),
         )
 
     def _count(self, doubles: int, conflicts: Sequence[Name]) -> None:
@@ -69,8 +69,8 @@ class Deduplicate:
             seen.add(name)
         return keep, again
 
-    def _compare(self, first: Readings, again: dict[int, Name], keep: Array) -> tuple[Array, list[Name]]:
-        """Positions of true doubles, and the names under which other content came."""
+    def _compare(self, first: Readings, again: dict[int, Name], keep: Array) -> tuple[Array, Array]:
+        """Positions of true doubles, and of batches whose name stands for other content."""
         fresh = {
             (first.nodes[code], log, seq): content
             for code, log, seq, content in zip(
@@ -85,15 +85,20 @@ class Deduplicate:
             {name for name in again.values() if name not in fresh}, start, end
         )
         same = np.array([stored.get(again[place]) == int(first.hash[place]) for place in again], bool)
-        return places[same], [again[int(place)] for place in places[~same]]
+        return places[same], places[~same]
 
 
-def _conflict(messages: Sequence[Message], name: Name) -> Letter:
-    node, log, seq = name
-    reason = f"conflict: batch {seq} of log {log:08x} is stored with other content"
+def _conflict(messages: Sequence[Message], one: Readings) -> Letter:
+    """The letter that keeps the message of a conflicting batch, of which `one` is the first row."""
+    node, seq = one.nodes[one.node[0]], int(one.seq[0])
+    reason = f"conflict: batch {seq} of log {int(one.log[0]):08x} is stored with other content"
     for message in messages:
-        if f"/{node}/obs" in message.topic and f'"seq":{seq},'.encode() in message.payload:
-            return Letter(message.topic, message.payload, reason)
+        if message.topic.endswith(f"/{node}/obs") and str(seq).encode() in message.payload:
+            rows = wire.decode([node], [message.topic], [message.payload], None).readings
+            if len(rows) and all(
+                getattr(rows, key)[0] == getattr(one, key)[0] for key in ("log", "seq", "hash")
+            ):
+                return Letter(message.topic, message.payload, reason)
     return Letter(f"(node {node})", b"", reason)
 
 

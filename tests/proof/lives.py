@@ -58,7 +58,7 @@ class Life:
 
 @st.composite
 def lives(draw: st.DrawFn, node: str) -> Life:
-    """A node that is switched on a few times: power cuts before its clock is set, erased flash, wrong times."""
+    """A node switched on a few times: power cuts before its clock is set, erased flash, wrong times."""
     batches: list[Batch] = []
     second, log, seq = START + draw(st.integers(0, 3)) * 7, 1, 0
     for boot in range(1, draw(st.integers(1, 4)) + 1):

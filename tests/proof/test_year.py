@@ -1,7 +1,7 @@
 """A year of a city at a smaller size: all of it comes through, whatever dies on the way.
 
-A table of 25 stations is replayed through a real Mosquitto into `gongi serve` and InfluxDB; the gateway is killed
-three times, InfluxDB is stopped and started, the broker is killed and has forgotten its sessions.
+A table of 25 stations is replayed through a real Mosquitto into `gongi serve` and InfluxDB; the gateway is
+killed three times, InfluxDB is stopped and started, the broker is killed and has forgotten its sessions.
 """
 
 import json
