@@ -65,7 +65,7 @@ def demo(
     Exit status: 0 samples stored, forecasts made, commands acknowledged and nothing lost; 1 not.
     """
     broker = broker_of(mqtt) if mqtt else None
-    settings = Settings(speed, seed, address(console), broker, data, network)
+    settings = Settings(speed, seed, address(console, "--console"), broker, data, network)
     terminal = Console(stderr=as_json, quiet=as_json)
     with warnings_kept() as warnings, signals():
         outcome, whole = run(settings, seconds, terminal)
@@ -129,16 +129,16 @@ def cpu() -> dict[str, float]:
 
 @contextmanager
 def signals() -> Iterator[None]:
-    """The first Ctrl-C or SIGTERM interrupts; those after it leave the ending alone."""
-    both = (signal.SIGINT, signal.SIGTERM)
-    before = {one: signal.getsignal(one) for one in both}
+    """The first Ctrl-C, SIGTERM or closed terminal interrupts; those after it leave the ending alone."""
+    ending = [getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)]
+    before = {one: signal.getsignal(one) for one in ending}
 
     def interrupt(*_: object) -> None:
-        for one in both:
+        for one in ending:
             signal.signal(one, signal.SIG_IGN)
         raise KeyboardInterrupt
 
-    for one in both:
+    for one in ending:
         signal.signal(one, interrupt)
     try:
         yield

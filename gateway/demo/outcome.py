@@ -71,7 +71,7 @@ class RoomTruth:
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """The run in numbers; `failed` names in a sentence each what keeps it from being a success."""
+    """The run in numbers; `learnt`: horizons [s] at which this run's own model beats persistence."""
 
     seconds: float
     simulated_h: float
@@ -82,6 +82,7 @@ class Outcome:
     missing: int
     gaps: int
     counts: Mapping[str, int]
+    learnt: tuple[int, ...]
     lag_s: Mapping[str, float]
     starts: tuple[Start, ...]
     rooms: tuple[RoomTruth, ...]
@@ -114,6 +115,7 @@ def concluded(demo: Demo, seen: Seen) -> Outcome:
         missing=missing(seen, demo.ledger()),
         gaps=sum(high - low + 1 for row in demo.ledger() for low, high in row["gaps"]),
         counts={name: int(value(name)) for name in COUNTED},
+        learnt=demo.gateway.forecaster.model.installed,
         lag_s={
             "river_max": _worst(watching.lags),
             "river_mean": _mean(watching.lags),

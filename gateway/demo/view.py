@@ -143,6 +143,11 @@ def _foot(demo: Demo, narrow: bool) -> Text:
     return words
 
 
+def _model(installed: tuple[int, ...]) -> str:
+    minutes = ", ".join(f"{seconds // 60}" for seconds in installed)
+    return f"learnt here {minutes} min ahead, else persistence" if installed else "persistence"
+
+
 def line(demo: Demo) -> str:
     """The same in one line, for where there is no terminal."""
     metrics = demo.gateway.metrics
@@ -173,7 +178,7 @@ def _lines(outcome: Outcome) -> Iterator[tuple[str, str]]:
     yield "batches", f"{outcome.published} sent, {outcome.published - outcome.missing} stored"
     yield "samples", f"{counts['samples_stored']} stored, {outcome.gaps} gaps, {counts['lost']} lost"
     yield "refused", f"{counts['conflicts']} conflicts, {counts['letters']} dead letters"
-    yield "forecasts", f"{counts['forecasts']}, {counts['decisions']} decisions"
+    yield "forecasts", f"{counts['forecasts']} ({_model(outcome.learnt)}), {counts['decisions']} decisions"
     yield "commands", f"{counts['commands']} sent, {counts['acknowledgements']} acknowledged"
     yield "lag", f"{1000 * lag['river_mean']:.0f} ms mean, {1000 * lag['river_max']:.0f} ms at most"
     yield "CPU", f"{cpu['demo']:.1f} s, {cpu['children']:.1f} s of broker and devices"

@@ -51,7 +51,8 @@ class VirtualDevices:
     def stop(self) -> None:
         """Cut every device's power and wait for the thread."""
         self._stopping.set()
-        self._thread.join(timeout=10)
+        if self._thread.ident is not None:  # a start that was interrupted may not have come so far
+            self._thread.join(timeout=10)
 
     def switch_on(self, name: str) -> None:
         """Start a device that isn't running, with the memory that it had."""

@@ -49,7 +49,7 @@ def _purifiers_start_ahead_and_serve(outcome: dict[str, Any]) -> None:
         assert 0 < room["energy"]["commanded"] <= room["energy"]["full"]
 
 
-@pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGTERM], ids=["ctrl-c", "sigterm"])
+@pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 def test_an_interrupted_demonstration_leaves_nothing_behind(
     start: Start, micropython: str, how: signal.Signals
 ) -> None:

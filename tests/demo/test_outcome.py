@@ -19,6 +19,7 @@ WELL = Outcome(
     missing=0,
     gaps=0,
     counts=dict.fromkeys(COUNTED, 0) | {"samples_stored": 360, "forecasts": 180, "acknowledgements": 6},
+    learnt=(),
     lag_s={},
     starts=(),
     rooms=(),
