@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from edge.problem import Problem
 from edge.wire import Letter
 
 VERSION = 1
@@ -36,7 +37,7 @@ CREATE TABLE kept (hash TEXT PRIMARY KEY, kind TEXT NOT NULL, body BLOB NOT NULL
 """
 
 
-class JournalError(Exception):
+class JournalError(Problem):
     """The journal can't do what was asked; its text says what stands where."""
 
 
@@ -106,9 +107,14 @@ class Journal:
     def _connect(self) -> sqlite3.Connection:
         self.path.parent.mkdir(parents=True, exist_ok=True)
         db = sqlite3.connect(self.path, timeout=60, isolation_level=None)
-        for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON", "wal_autocheckpoint=2000"):
-            db.execute(f"PRAGMA {pragma}")
-        self._migrate(db)
+        try:
+            for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON", "wal_autocheckpoint=2000"):
+                db.execute(f"PRAGMA {pragma}")
+            self._migrate(db)
+        except sqlite3.DatabaseError as error:
+            db.close()
+            why = f"the journal can't be opened: {error}"
+            raise JournalError(why, str(self.path), "name a gateway's folder: --data FOLDER") from error
         return db
 
     def _migrate(self, db: sqlite3.Connection) -> None:

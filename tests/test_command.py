@@ -1,5 +1,6 @@
 """The command line as a person meets it."""
 
+import socket
 import subprocess
 import sys
 import sysconfig
@@ -88,3 +89,44 @@ def test_a_mistake_of_ours_keeps_its_traceback(monkeypatch: pytest.MonkeyPatch) 
     monkeypatch.setitem(command.COMMANDS, "fail", "gateway.command:nothing")
     with pytest.raises(AttributeError):
         command.main(["fail"])
+
+
+@pytest.fixture
+def school(tmp_path: Path) -> Path:
+    """An empty network file."""
+    path = tmp_path / "network.toml"
+    path.touch()
+    return path
+
+
+@pytest.mark.parametrize("found", ["here", "here:", ":80", "here:x", "here:65536"])
+@pytest.mark.parametrize("option", ["--mqtt", "--console"])
+def test_a_wrong_address_is_a_usage_error_before_anything_runs(school: Path, option: str, found: str) -> None:
+    data = school.parent / "data"
+    refused = gongi("serve", str(school), "--data", str(data), option, found)
+    assert (refused.returncode, refused.stdout) == (2, "")
+    assert f"Invalid value for '{option}': '{found}' is not HOST:PORT" in refused.stderr
+    assert not data.exists()
+
+
+def test_a_taken_port_ends_the_gateway_with_its_word(school: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        data = str(school.parent / "data")
+        refused = gongi(
+            "serve", str(school), "--data", data, "--mqtt", "127.0.0.1:1", "--console", f"127.0.0.1:{port}"
+        )
+    assert (refused.returncode, refused.stdout) == (1, "")
+    assert f"the console can't listen on 127.0.0.1:{port}: Address already in use" in refused.stderr
+    assert "Traceback" not in refused.stderr
+    assert "\x1b" not in refused.stderr, "colours belong on a terminal"
+
+
+@pytest.mark.parametrize("name", ["serve", "ledger"])
+def test_a_foreign_journal_is_named(school: Path, name: str) -> None:
+    (school.parent / "journal.sqlite").write_text("not a database, but long enough to be looked at" * 99)
+    files = [str(school)] if name == "serve" else []
+    refused = gongi(name, *files, "--data", str(school.parent))
+    assert (refused.returncode, refused.stdout) == (1, "")
+    assert "journal.sqlite: the journal can't be opened: file is not a database" in refused.stderr
+    assert "Traceback" not in refused.stderr

@@ -15,7 +15,11 @@ from gateway.ledger import Ledger
 
 @click.command(epilog="Example: gongi ledger --data data --json")
 @click.option(
-    "--data", type=click.Path(path_type=Path), default=Path("data"), show_default=True, help="Where it is."
+    "--data",
+    type=click.Path(file_okay=False, path_type=Path),
+    default=Path("data"),
+    show_default=True,
+    help="The gateway's folder.",
 )
 @click.option("--json", "as_json", is_flag=True, help='One JSON object: {"logs": [...]}.')
 def ledger(data: Path, as_json: bool) -> None:

@@ -3,6 +3,7 @@
 import os
 import signal
 import sys
+from contextlib import ExitStack
 from pathlib import Path
 
 import click
@@ -20,7 +21,11 @@ log = structlog.get_logger()
 @click.command(epilog="Example: gongi serve examples/school/network.toml --data data --mqtt 127.0.0.1:1883")
 @click.argument("network", type=click.Path(exists=True, dir_okay=False, path_type=Path))
 @click.option(
-    "--data", type=click.Path(path_type=Path), default=Path("data"), show_default=True, help="Where to store."
+    "--data",
+    type=click.Path(file_okay=False, path_type=Path),
+    default=Path("data"),
+    show_default=True,
+    help="Where to store.",
 )
 @click.option("--mqtt", default="127.0.0.1:1883", show_default=True, metavar="HOST:PORT", help="The broker.")
 @click.option(
@@ -54,7 +59,7 @@ def serve(
     GONGI_INFLUX_TOKEN, GONGI_INFLUX_ORG and GONGI_INFLUX_BUCKET (without a URL nothing goes to InfluxDB).
     """
     render_logs(as_json)
-    host, port = address(mqtt)
+    (host, port), listening = address(mqtt, "--mqtt"), address(console, "--console")
     user, password = os.environ.get("GONGI_MQTT_USER"), os.environ.get("GONGI_MQTT_PASSWORD")
     options = Options(
         network=network,
@@ -66,17 +71,17 @@ def serve(
     )
     gateway = Gateway(options, CLOCKS[clock]())
     gateway.start()
-    page = create_app(gateway.live, gateway.history, gateway.report, gateway.metrics.text)
-    serving = serve_console(page, *address(console))
-    log.info("console", url=serving.url)
-    signal.signal(signal.SIGTERM, _interrupt)
-    try:
-        gateway.join()
-    except KeyboardInterrupt:
-        log.info("stopping")
-    finally:
-        serving.stop()
-        gateway.stop()
+    with ExitStack() as ending:
+        ending.callback(gateway.stop)
+        page = create_app(gateway.live, gateway.history, gateway.report, gateway.metrics.text)
+        serving = serve_console(page, *listening)
+        ending.callback(serving.stop)
+        log.info("console", url=serving.url)
+        signal.signal(signal.SIGTERM, _interrupt)
+        try:
+            gateway.join()
+        except KeyboardInterrupt:
+            log.info("stopping")
     if gateway.failed:
         raise SystemExit(1)
 
@@ -85,17 +90,22 @@ def _interrupt(*_: object) -> None:
     raise KeyboardInterrupt
 
 
-def address(text: str) -> tuple[str, int]:
+def address(text: str, option: str) -> tuple[str, int]:
     """HOST:PORT apart; raises a usage error that says what was found."""
     host, _, port = text.rpartition(":")
-    if not host or not port.isdigit():
-        raise click.BadParameter(f"{text!r} is not HOST:PORT, such as 127.0.0.1:1883")
-    return host, int(port)
+    if not host or not port.isdecimal() or int(port) > 65535:
+        why = f"{text!r} is not HOST:PORT with a port up to 65535."
+        raise click.BadParameter(why, param_hint=f"'{option}'")
+    return host.removeprefix("[").removesuffix("]"), int(port)
 
 
 def render_logs(as_json: bool) -> None:
     """Structured logs on standard error: for people, or as one JSON object a line."""
-    last: list[structlog.typing.Processor] = [structlog.dev.ConsoleRenderer()]
+    # The renderer's own tracebacks show every local variable: a thousand lines, and the broker's password.
+    people = structlog.dev.ConsoleRenderer(
+        colors=sys.stderr.isatty(), exception_formatter=structlog.dev.plain_traceback
+    )
+    last: list[structlog.typing.Processor] = [people]
     if as_json:
         last = [structlog.processors.format_exc_info, structlog.processors.JSONRenderer()]
     stamp = structlog.processors.TimeStamper(fmt="iso")

@@ -6,11 +6,14 @@ from threading import Event, Thread
 import uvicorn
 from fastapi import FastAPI
 
+from edge.problem import Problem
+
 START_S = 20.0
 """How long the server may take to answer [s]."""
+ADVICE = "name another address: --console HOST:PORT (port 0 takes a free one)"
 
 
-class Unserved(Exception):
+class Unserved(Problem):
     """The console could not be started: the address is taken or not this machine's."""
 
 
@@ -70,7 +73,8 @@ def serve_console(app: FastAPI, host: str = "127.0.0.1", port: int = 0) -> Servi
         family = socket.AF_INET6 if ":" in host else socket.AF_INET
         listener = socket.create_server((host, port), family=family, backlog=128)
     except OSError as error:
-        raise Unserved(f"the console can't listen on {host}:{port}: {error.strerror}") from error
+        why = str(error.strerror).partition(" (")[0]
+        raise Unserved(f"the console can't listen on {host}:{port}: {why}", advice=ADVICE) from error
     serving = Serving(app, host, listener)
     serving.start()
     return serving
