@@ -20,6 +20,7 @@ from edge.check import evaluate
 from edge.readings import SECOND
 from gateway import table as tables
 from gateway.archive import Archive
+from gateway.broker import Broker as NatsServer
 from gateway.command.replay import replay
 from gateway.history import History
 from gateway.journal import Journal
@@ -175,3 +176,22 @@ def settled(gateway: Gateway) -> None:
 def newest_of_influx(journal: Journal) -> int:
     """The newest block that goes to InfluxDB."""
     return max((*journal.heads("readings", 1), *journal.heads("revision", 1)))
+
+
+def test_all_comes_through_the_embedded_broker(
+    folder: Path, nats: NatsServer, influx: Influx, begin: Callable[..., Gateway]
+) -> None:
+    """NATS in the place of Mosquitto: the gateway killed once, the broker killed and its store deleted."""
+    gateway = begin(nats.port)
+    playing = Replay(folder, nats.port, gateway, 60_000)
+    batches = len(city()) / PER_BATCH
+    wait_until(lambda: stored(gateway) > batches / 6, 30, 0.05)
+    gateway.kill()
+    gateway.start()
+    wait_until(lambda: stored(gateway) > batches / 3, 30, 0.05)
+    nats.kill()
+    nats.forget()
+    nats.start()
+    whole(gateway, playing.report())
+    settled(gateway)
+    holds(gateway, influx)
