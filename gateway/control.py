@@ -9,7 +9,8 @@ import msgspec
 
 from edge.decision import Ahead, Decision, Measured, Policy, RoomState
 from edge.forecast import Forecaster, Forecasts
-from edge.network import Node, Room, Site
+from edge.network import Actuator, Node, Room, Site
+from edge.pace import Running
 from edge.policy import decide
 from edge.readings import SECOND
 from edge.room import cleaning
@@ -136,9 +137,15 @@ class Decide:
             outlook=self._outlook(inside),
             occupied=site.occupied(room.id, moment),
             occupied_soon=site.occupied(room.id, soon),
-            running={a.id: self._actuate.running(a.id) for a in rooms.actuators[site.id, room.id]},
+            running={a.id: self._running(a) for a in rooms.actuators[site.id, room.id]},
             interval_s=max((float(node.batch_s) for node in inside), default=60.0),
         )
+
+    def _running(self, actuator: Actuator) -> Running:
+        """What it reports; a level that changed network files have no more counts as never heard."""
+        running = self._actuate.running(actuator.id)
+        known = running.level is None or running.level < len(actuator.levels)
+        return running if known else replace(running, level=None)
 
     def _measured(self, nodes: tuple[Node, ...], quantity: str, now: int) -> Measured | None:
         found: list[Latest] = [

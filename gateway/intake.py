@@ -8,7 +8,7 @@ from functools import lru_cache
 import msgspec
 
 from edge import report, wire
-from edge.report import Report
+from edge.report import Report, State
 from edge.wire import Address, Letter
 from gateway.clock import Clock
 from gateway.journal import Waiting
@@ -86,8 +86,12 @@ class Decode:
         if not message.payload:
             return  # a retained topic was cleared
         found = report.decode(address.kind, message.topic, message.payload)
+        actuator = self._live.network.actuators.get(address.device)
         if isinstance(found, Letter):
             out.letters.append(found)
+        elif isinstance(found, State) and actuator and found.level >= len(actuator.levels):
+            reason = f"level {found.level}, where {actuator.id} has 0 to {len(actuator.levels) - 1}"
+            out.letters.append(Letter(message.topic, message.payload, reason))
         else:
             out.reports.append((address, found))
 

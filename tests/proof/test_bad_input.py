@@ -194,3 +194,31 @@ def test_network_files_with_five_mistakes_are_refused_whole(
     wait_until(lambda: stored(gateway) == [[1, 1]], 10, 0.05)
     network.write_text(good + "# again\n", "utf-8")
     wait_until(lambda: not gateway.ask("sites/hana")["refused"], 15, 0.2)
+
+
+PURIFIER = """
+[[actuator]]
+id = "p1"
+kind = "purifier"
+site = "hana"
+room = "1-1"
+levels = [{{power = 1}}, {{cadr = 250, power = 12}}{more}]
+"""
+
+
+def test_a_level_that_an_actuator_lacks_stops_no_decision(
+    gateway: Gateway, line: Publisher, network: Path
+) -> None:
+    """Neither one that it reports, nor one that changed network files have no more."""
+    topic = f"{ROOT}/hana/p1/state"
+    network.write_text(network_text(*NODES) + PURIFIER.format(more=", {cadr = 500, power = 28}"), "utf-8")
+    wait_until(lambda: gateway.counted("reloads") == 1, 10, 0.1)
+    line.publish(topic, b'{"level":3}')
+    line.publish(topic, b'{"level":2}')
+    wait_until(lambda: gateway.counted("letters") == 1, 10, 0.1)
+    assert letters(gateway)[topic, b'{"level":3}'] == "level 3, where p1 has 0 to 2"
+    network.write_text(network_text(*NODES) + PURIFIER.format(more=""), "utf-8")
+    wait_until(lambda: gateway.counted("reloads") == 2, 10, 0.1)
+    line.publish(OBS, batch(1, t0=int(time.time()) - 10))
+    wait_until(lambda: gateway.counted("decisions") + gateway.counted("stage_failures") > 0, 10, 0.1)
+    assert gateway.counted("stage_failures") == 0
