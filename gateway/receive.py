@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import structlog
-from paho.mqtt.client import Client, ConnectFlags
+from paho.mqtt.client import Client, ConnectFlags, topic_matches_sub
 from paho.mqtt.enums import CallbackAPIVersion, MQTTErrorCode
 from paho.mqtt.reasoncodes import ReasonCode
 
@@ -22,6 +22,8 @@ log = structlog.get_logger()
 
 SLOWEST = 60.0
 """Seconds between attempts to reach a broker that stays away."""
+ECHO = 10.0
+"""Seconds after which our own status must have come back to us."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,11 +112,13 @@ class Receiver:
         self._failures = 0
         self.connected = False
         self.fresh_session = False
+        self._echo_by: float | None = None
         self._client = self._make(client_id)
 
     def _make(self, client_id: str) -> _Reader:
         client = _Reader(self._inbox, client_id)
         client.on_connect, client.on_disconnect = self._joined, self._left
+        client.on_subscribe = self._subscribed
         client.will_set(self._will, b"offline", qos=1, retain=True)
         if self._broker.user is not None:
             client.username_pw_set(self._broker.user, self._broker.password)
@@ -139,6 +143,8 @@ class Receiver:
                 break
         messages = self._inbox.copy()
         self._inbox.clear()
+        if self._echo_by is not None:
+            self._echo(messages, self._echo_by)
         return messages
 
     def ack(self, messages: Sequence[Message]) -> None:
@@ -161,6 +167,7 @@ class Receiver:
 
     def close(self) -> None:
         """Say `offline` and leave; the session stays at the broker."""
+        self._echo_by = None
         if self.connected:
             self.publish(self._will, b"offline", qos=1, retain=True)
             end = time.monotonic() + 2
@@ -188,6 +195,11 @@ class Receiver:
         self._client.forget()
         try:
             self._client.connect(self._broker.host, self._broker.port, keepalive=30)
+        except ssl.SSLError as error:
+            log.error(
+                "broker not believed", host=self._broker.host, ca=str(self._broker.ca), error=str(error)
+            )
+            return False
         except OSError as error:
             log.warning(
                 "broker unreachable", host=self._broker.host, port=self._broker.port, error=str(error)
@@ -216,11 +228,41 @@ class Receiver:
         if reason.is_failure:
             log.error("broker refuses us", reason=str(reason), user=self._broker.user)
             return
-        self.connected, self._failures, self._retry_at = True, 0, 0.0
+        self.connected = True
         self.fresh_session = self.fresh_session or not flags.session_present
         client.subscribe(self._topics)
         client.publish(self._will, b"online", qos=1, retain=True)
         log.info("connected", host=self._broker.host, port=self._broker.port, session=flags.session_present)
 
+        if any(topic_matches_sub(topic, self._will) for topic, _ in self._topics):
+            self._echo_by = time.monotonic() + ECHO
+        else:
+            self._welcome()
+
+    def _subscribed(self, _: Client, __: Any, ___: int, reasons: list[ReasonCode], ____: Any) -> None:
+        if any(reason.is_failure for reason in reasons):
+            self._echo_by = None
+            log.error("broker refuses our subscription", topics=self._topics, user=self._broker.user)
+
+    def _echo(self, messages: Sequence[Message], by: float) -> None:
+        """Say it once where the broker grants a subscription and delivers nothing, or drops what we say."""
+        if any(message.topic == self._will and message.payload == b"online" for message in messages):
+            self._welcome()
+        elif len(messages) == self._most:
+            self._echo_by = time.monotonic() + ECHO  # a backlog comes first
+        elif time.monotonic() > by:
+            self._unheard("broker keeps our own status from us")
+
+    def _welcome(self) -> None:
+        """The connection is of use: the next one needn't wait."""
+        self._echo_by, self._failures, self._retry_at = None, 0, 0.0
+
+    def _unheard(self, word: str) -> None:
+        self._echo_by = None
+        advice = "its ACL must let this user read and write all below the root"
+        log.error(word, topic=self._will, user=self._broker.user, advice=advice)
+
     def _left(self, *_: Any) -> None:
         self.connected = False
+        if self._echo_by is not None:
+            self._unheard("broker ends the connection before our own status is back")

@@ -18,6 +18,7 @@ BACKOFF_MAX_MS = 30000
 OUT_BYTES, MAX_OUT_BYTES = 2048, 8400
 # In front of a packet's body: its kind and two bytes of length.
 HEAD = 3
+UNHEARD = " before any PUBACK: may this user publish here?"
 REFUSALS = (
     "",
     "protocol version",
@@ -29,7 +30,7 @@ REFUSALS = (
 
 
 class Refused(OSError):
-    """The broker has answered CONNECT with a refusal."""
+    """The broker has answered CONNECT with a refusal, or its certificate isn't believed."""
 
 
 def _text(value: str | bytes) -> bytes:
@@ -73,6 +74,7 @@ class Client:
         self._sheet = Sheet(OUT_BYTES)
         self._in = memoryview(bytearray(in_bytes))
         self._stream = None
+        self._welcome = False
         self._busy = False
         self._out = []
         self._pending = asyncio.Event()
@@ -120,12 +122,21 @@ class Client:
         while True:
             host, port = self.brokers[failures % len(self.brokers)]
             before = self.connections
+            self._welcome = False
             try:
                 await self._session(host, port)
             except (OSError, EOFError, asyncio.TimeoutError) as error:
-                self.last_error = "%s:%s: %r" % (host, port, error)
-            failures = 0 if self.connections > before else failures + 1
+                unheard = self.connections > before and not self._welcome
+                self._say("%s:%s: %r%s" % (host, port, error, UNHEARD if unheard else ""))
+            # A broker that lets in whom it won't hear ends each connection at once.
+            failures = 0 if self._welcome else failures + 1
             await asyncio.sleep_ms(self._pause(failures // len(self.brokers)))
+
+    def _say(self, error: str) -> None:
+        """Tell whoever listens at the cable, once for each new error."""
+        if error != self.last_error:
+            print("broker", error)
+        self.last_error = error
 
     def _pause(self, rounds: int) -> int:
         longest = min(BACKOFF_MAX_MS, BACKOFF_MS << min(rounds, 6))
@@ -135,7 +146,10 @@ class Client:
         """Connect and live until the connection ends, which raises."""
         if self.network:
             await self.network()
-        stream = await asyncio.wait_for(self._open(host, port), CONNECT_S)
+        try:
+            stream = await asyncio.wait_for(self._open(host, port), CONNECT_S)
+        except ValueError as error:  # what MicroPython makes of a certificate that it doesn't believe
+            raise Refused(str(error).strip())
         tasks = [asyncio.create_task(self._until_it_ends(work(stream))) for work in (self._read, self._write)]
         try:
             self._join(stream)
@@ -156,7 +170,7 @@ class Client:
         )
         try:
             await self._greet(stream)
-        except (OSError, EOFError):
+        except (OSError, EOFError, ValueError):
             await stream.wait_closed()
             raise
         return stream
@@ -187,7 +201,6 @@ class Client:
         self._heard = self._ticks.now()
         self.connected = True
         self.connections += 1
-        self.last_error = ""
         body = b"".join(_text(topic) + b"\0" for topic in self.subscriptions)
         self._put(_packet(0x82, b"\0\1" + body))
         for joined in self.joined:
@@ -285,6 +298,8 @@ class Client:
 
     def _take(self, kind: int, body: memoryview) -> None:
         if kind == 0x40:
+            self._welcome = True
+            self.last_error = ""
             _, acked = self._acks.pop(body[0] << 8 | body[1], (0, None))
             if acked:
                 acked(True)
