@@ -13,6 +13,9 @@ from gateway.pack import unpack
 SMALL = 16_384
 """Bytes of a packed block that is worth keeping unpacked."""
 
+REWRITES = 5
+"""How often an archive file may be replaced under a reader before that counts as a missing file."""
+
 
 class History:
     """All samples ever stored, each once, in its newest revision."""
@@ -24,6 +27,14 @@ class History:
 
     def read(self, start: int, end: int, nodes: Collection[str] | None = None) -> Readings:
         """The samples with time in [start, end) ns of those nodes (None: all), by node and time."""
+        for _ in range(REWRITES):
+            try:
+                return self._read(start, end, nodes)
+            except FileNotFoundError:
+                pass  # rewritten meanwhile: the manifest names its successor now
+        return self._read(start, end, nodes)
+
+    def _read(self, start: int, end: int, nodes: Collection[str] | None) -> Readings:
         with self._journal.reading():
             files = self._archive.files(start, end)
             blocks = self._journal.touching(start, end)
