@@ -70,11 +70,18 @@ class Board:
         self.cause = CAUSES.get(machine.reset_cause(), "power")
         self.ticks = Ticks()
 
-    def bus(self, kind: str, name: str) -> object:
-        """Return the bus with this name."""
-        if kind == "uart":
-            number, tx, rx = UARTS[name]
-            return machine.UART(number, baudrate=9600, tx=tx, rx=rx, rxbuf=UART_BYTES)
+        self._buses = {}
+    def bus(self, kind: str, name: str, baud: int) -> object:
+        """Return the bus with this name; sensors of one I2C bus share it."""
+        if name not in self._buses:
+            self._buses[name] = self._uart(name, baud) if kind == "uart" else self._i2c(name)
+        return self._buses[name]
+
+    def _uart(self, name: str, baud: int) -> machine.UART:
+        number, tx, rx = UARTS[name]
+        return machine.UART(number, baudrate=baud, tx=tx, rx=rx, rxbuf=UART_BYTES)
+
+    def _i2c(self, name: str) -> machine.I2C:
         number, scl, sda = I2CS[name]
         return machine.I2C(number, scl=machine.Pin(scl), sda=machine.Pin(sda), freq=I2C_HZ)
 

@@ -1,31 +1,32 @@
-"""Plantower PMS5003 and PMS7003 in active mode: frames of 32 bytes over a UART, a sample is their mean."""
+"""Plantower PMS5003 and PMS7003, active or passive: frames of 32 bytes and replies of 8 over a UART."""
 
 import struct
 
-from lib import ticks as tick
+from lib.sensor import Talker
 
-WARM_UP_MS = 30000
-# The longest pause between two frames of a sensor that lives is 2.3 s.
-SILENCE_MS = 2500
-POLL_MS = 250
-WAKE = b"\x42\x4d\xe4\x00\x01\x01\x74"
-ACTIVE = b"\x42\x4d\xe1\x00\x01\x01\x71"
+HEAD = b"BM"
+PASSIVE, ACTIVE = b"\x42\x4d\xe1\x00\x00\x01\x70", b"\x42\x4d\xe1\x00\x01\x01\x71"
+READ = b"\x42\x4d\xe2\x00\x00\x01\x71"
+SLEEP, WAKE = b"\x42\x4d\xe4\x00\x00\x01\x73", b"\x42\x4d\xe4\x00\x01\x01\x74"
 # Length field to whole length: a data frame, a reply to a command.
 SIZES = {28: 32, 4: 8}
+# A reply comes behind the frame of 33 ms that is on its way.
+REPLY_MS, POLL_MS = 500, 50
 
 
 class Frames:
-    """The parser: bytes in, tuples of 13 words out; finds the next frame after noise."""
+    """The parser: bytes in, tuples of 13 words out, replies aside; finds the next frame after noise."""
 
     def __init__(self) -> None:
         self.checksum = 0
+        self.reply = None  # the newest: command byte and data byte
         self._rest = b""
 
     def feed(self, data: bytes) -> list:
         """Return the words of every data frame completed by `data`."""
         buf = self._rest + data
         found = []
-        at = buf.find(b"BM")
+        at = buf.find(HEAD)
         while at >= 0 and len(buf) - at >= 4:
             size = SIZES.get(buf[at + 2] << 8 | buf[at + 3], 0)
             if size and len(buf) - at < size:
@@ -33,7 +34,9 @@ class Frames:
             good = size and self._good(buf[at : at + size])
             if good and size == 32:
                 found.append(struct.unpack_from(">13H", buf, at + 4))
-            at = buf.find(b"BM", at + (size if good else 1))
+            elif good:
+                self.reply = (buf[at + 4], buf[at + 5])
+            at = buf.find(HEAD, at + (size if good else 1))
         self._rest = buf[at:] if at >= 0 else buf[-1:] if buf[-1:] == b"B" else b""
         return found
 
@@ -43,8 +46,8 @@ class Frames:
         return good
 
 
-class PMS5003:
-    """The sensor on its UART; a sample is the mean of the frames since the last one."""
+class PMS5003(Talker):
+    """The sensor on its UART: a sample is the mean of the frames since the last one; passive, one frame."""
 
     columns = (
         ("pm1_cf1", 10),
@@ -60,47 +63,37 @@ class PMS5003:
         ("n50", 1),
         ("n100", 1),
     )
+    warm_ms = 30000
 
-    def __init__(self, uart: object, ticks: tick.Ticks) -> None:
-        self.uart = uart
-        self.ticks = ticks
+    def __init__(self, bus: object, ticks: object, passive: bool = False) -> None:
+        super().__init__(bus, ticks)
         self.frames = Frames()
-        self.timeout = 0
-        self._since = 0
-        self._warm = False
+        self.passive = passive
 
     async def start(self) -> None:
         """Wake the sensor; its first 30 s are not believed."""
-        self.uart.write(WAKE)
-        self.uart.write(ACTIVE)
-        self._since = self.ticks.now()
+        self.bus.write(WAKE)
+        self.bus.write(PASSIVE if self.passive else ACTIVE)
+        self.begin()
 
-    async def read(self) -> list | None:
-        """Return the mean by column, all None when the sensor is silent; None while it warms up."""
-        if not self._warm:
-            self._warm = tick.diff(self.ticks.now(), self._since) >= WARM_UP_MS
-            self.frames.feed(self.uart.read() or b"")
-            if not self._warm:
-                return None
-        frames = await self._gather()
-        if frames:
-            return [self._mean(frames, i) for i in range(len(self.columns))]
-        self.timeout += 1
-        return [None] * len(self.columns)
-
-    def errors(self) -> tuple:
-        """Return the counts of bad checksums and silences."""
-        return (("checksum", self.frames.checksum), ("timeout", self.timeout))
-
-    async def _gather(self) -> list:
-        frames = self.frames.feed(self.uart.read() or b"")
+    async def rest(self) -> bool:
+        """Stop fan and laser; return whether the sensor has said that it does."""
+        self.frames.reply = None
+        self.bus.write(SLEEP)
         waited = 0
-        while not frames and waited < SILENCE_MS:
+        while self.frames.reply != (0xE4, 0) and waited < REPLY_MS:
             await self.ticks.sleep(POLL_MS)
             waited += POLL_MS
-            frames = self.frames.feed(self.uart.read() or b"")
-        return frames
+            self.hear()
+        return self.frames.reply == (0xE4, 0)
 
-    def _mean(self, frames: list, i: int) -> int:
-        n = len(frames)
-        return (sum(f[i] for f in frames) * self.columns[i][1] + n // 2) // n
+    async def gather(self) -> list:
+        """Return the frames since the last sample; passive, the one asked for now."""
+        if self.passive:
+            self.hear()
+            self.bus.write(READ)
+        frames = await super().gather()
+        if self.passive and not frames:  # it may have lost its power, and its mode with it
+            self.bus.write(WAKE)
+            self.bus.write(PASSIVE)
+        return frames

@@ -30,7 +30,10 @@ class Node:
         self.sender = Sender(self.device, self.spool)
         self.device.describe = self._describe
         self.sampler = Sampler(self.config, self.device.clock, self.spool, self.sensors, self.sender.pump)
-        await self.device.run(self.sampler.run(), self._keep_hours())
+        try:
+            await self.device.run(self.sampler.run(), self._keep_hours())
+        finally:  # whatever ends it but the power
+            self._store_hours()
 
     def _describe(self) -> tuple:
         spool = self.spool
@@ -50,16 +53,18 @@ class Node:
     def _sensor(self, entry: dict, driver: object) -> tuple:
         hours = Scaled(self.sensors.ran(entry["serial"], self.device.clock.up()), 10)
         return (
+        trouble = self.sensors.troubles.get(entry["serial"])
             ("type", entry["type"]),
             ("serial", entry["serial"]),
             ("hours", hours),
             ("errors", driver.errors()),
-        )
+        ) + ((("error", trouble),) if trouble else ())
 
     async def _keep_hours(self) -> None:
         while True:
             await self.board.ticks.sleep(KEEP_MS)
-            up = self.device.clock.up()
-            hours = {entry["serial"]: self.sensors.ran(entry["serial"], up) for entry in self.sensors.entries}
-            self.kept.facts["hours"] = tuple(hours.items())
-            self.kept.store()
+            self._store_hours()
+
+    def _store_hours(self) -> None:
+        self.kept.facts["hours"] = self.sensors.hours(self.device.clock.up())
+        self.kept.store()

@@ -1,11 +1,16 @@
 """Sampling on a grid of uptime: rows of all sensors, batches of them in the spool."""
 
-from lib.drivers import DRIVERS, driver
+from lib.drivers import FOLDER, bus_kind, driver
 
 # Of what two sensors measure, these stand as two channels; of the rest the first sensor's stands alone.
 CHANNELS = ("pm25", "pm10")
 # What is told at once: a change by this much [the quantity's unit] and by this percentage.
 JUMPS = (("pm25", 15, 30), ("pm25_a", 15, 30), ("pm10", 25, 30), ("pm10_a", 25, 30), ("co2", 300, 25))
+
+# With a duty cycle, what a sensor says in this time behind its warm-up is the sample.
+SETTLE_MS = 10000
+# Sensors that were taken away and whose hours are kept in case they return.
+REMEMBERED = 8
 
 # A restless value closes a batch no more often than every so many rows.
 QUIET_ROWS = 3
@@ -27,40 +32,124 @@ def _next_name(name: str, given: dict, seen: dict) -> str | None:
     return None if n else name
 
 
+class Missing:
+    """Stands where a driver couldn't be had: it has no columns, and says why."""
+
+    columns = ()
+    warm_ms = 0
+
+    def __init__(self, why: str) -> None:
+        self.why = why
+
+    async def start(self) -> None:
+        """Nothing."""
+
+    async def read(self) -> list:
+        """Return no values."""
+        return []
+
+    def errors(self) -> tuple:
+        """Return the one error."""
+        return (("driver", 1),)
+
+
 class Sensors:
     """The node's sensors in the order of its configuration; a row has all their columns."""
 
     def __init__(self, config: dict, board: object, hours: dict) -> None:
         self.entries = config["sensors"]
-        self.drivers = []
         self.columns = ()
-        self.hours = hours  # tenths of an hour the sensor ran, by serial, at this boot's start
-        for entry in self.entries:
-            bus = board.bus(DRIVERS[entry["type"]][2] if entry["type"] in DRIVERS else "", entry["bus"])
-            one = driver(entry["type"])(bus, board.ticks)
-            self.drivers.append(one)
+        self.troubles = {}  # what a driver has raised last, by serial
+        self._kept = dict(hours)  # tenths of an hour that a sensor ran, by serial, at this boot's start
+        self._ran_s = [0] * len(self.entries)
+        self._since = [None] * len(self.entries)
+        self.drivers = [self._driver(entry, board) for entry in self.entries]
         self.names = name_columns([one.columns for one in self.drivers])
         for one, names in zip(self.drivers, self.names):
             self.columns += tuple((name, scale) for name, (_, scale) in zip(names, one.columns) if name)
 
-    async def start(self) -> None:
-        """Start every sensor."""
-        for one in self.drivers:
-            await one.start()
+    def _driver(self, entry: dict, board: object) -> object:
+        kind, name = entry["type"], entry["bus"]
+        try:
+            made = driver(kind, name, board.flash + FOLDER)
+            bus = board.bus(bus_kind(name), name, getattr(made, "baud", 9600))
+            return made(bus, board.ticks, **entry.get("options", {}))
+        except Exception as error:  # one's own file may raise anything; the other sensors go on
+            self.troubles[entry["serial"]] = describe(error)
+            return Missing(describe(error))
+
+    @property
+    def can_rest(self) -> bool:
+        """Whether one of them sleeps when told."""
+        return any(hasattr(one, "rest") for one in self.drivers)
+
+    @property
+    def warm_ms(self) -> int:
+        """How long before a sample those that can rest must be woken."""
+        return max([one.warm_ms for one in self.drivers if hasattr(one, "rest")] + [0])
+
+    async def start(self, up: int, rested: bool = False) -> None:
+        """Start every sensor at uptime `up`, or those that rested."""
+        for i, one in enumerate(self.drivers):
+            if not rested or hasattr(one, "rest"):
+                self._since[i] = up
+                await self._guarded(i, one.start)
+
+    async def rest(self, up: int) -> None:
+        """Let those sleep that can."""
+        for i, one in enumerate(self.drivers):
+            if hasattr(one, "rest"):
+                await self._guarded(i, one.rest)
+                self._stop(i, up)
+
+    def _stop(self, i: int, up: int) -> None:
+        if self._since[i] is not None:
+            self._ran_s[i] += up - self._since[i]
+            self._since[i] = None
 
     async def row(self) -> list | None:
         """Return one row; None while all sensors warm up."""
         row = []
         warm = False
-        for one, names in zip(self.drivers, self.names):
-            values = await one.read()
-            warm = warm or values is not None
+        for i, one in enumerate(self.drivers):
+            names = self.names[i]
+            values = await self._guarded(i, one.read, names)
+            warm = warm or bool(values)
             row.extend([value for value, name in zip(values or [None] * len(names), names) if name])
         return row if warm else None
 
+    async def _guarded(self, i: int, work: object, names: tuple = ()) -> list | None:
+        """Do a driver's work; what it raises is this sensor's trouble and no other's."""
+        try:
+            return await work()
+        except MemoryError:
+            raise
+        except Exception as error:
+            self.troubles[self.entries[i]["serial"]] = describe(error)
+            return [None] * len(names)
+
+    def worked(self) -> list:
+        """Return the serials of the sensors that have said something in this boot."""
+        return sorted(self.read)
+
     def ran(self, serial: str, up: int) -> int:
         """Return the tenths of an hour that a sensor has run."""
-        return self.hours.get(serial, 0) + up // 360
+        ran = self._kept.get(serial, 0)
+        for entry, ran_s, since in zip(self.entries, self._ran_s, self._since):
+            if entry["serial"] == serial:
+                ran += (ran_s + (0 if since is None else up - since)) // 360
+        return ran
+
+    def hours(self, up: int) -> tuple:
+        """Return (serial, tenths of an hour) of these sensors and, last, of those that hung here before."""
+        here = [entry["serial"] for entry in self.entries]
+        gone = [serial for serial in self._kept if serial not in here]
+        return tuple((serial, self.ran(serial, up)) for serial in here + gone[:REMEMBERED])
+
+
+def describe(error: Exception) -> str:
+    """Return an exception as one short line."""
+    return ("%s: %s" % (type(error).__name__, error))[:120]
 
 
 class Jump:
@@ -99,23 +188,29 @@ class Sampler:
         self.closed = closed
         self.jump = Jump(sensors.columns)
         self.late = 0
+        self.sampled = 0  # rows of which one value at least was there
+        # With `duty`, those sensors that can sleep do so between samples, where there is time for it.
+        lead = sensors.warm_ms + SETTLE_MS
+        self.lead_ms = lead if config.get("duty") and sensors.can_rest and lead < 900 * self.dt else 0
         self._due = 0
         self._steps = 0
         self._quiet = QUIET_ROWS
 
     def _rows(self, batch_s: int, columns: int) -> int:
         # At most 60 rows, and 8 KB when every value had 6 characters.
-        return max(1, min(batch_s // self.dt, 60, 7500 // (7 * columns)))
+        return max(1, min(batch_s // self.dt, 60, 7500 // (7 * max(1, columns))))
 
     async def run(self) -> None:
         """Sample for ever."""
-        await self.sensors.start()
+        await self.sensors.start(self.clock.up())
         self._due = self.clock.up() // self.dt * self.dt
         while True:
             await self._next_due()
             row = await self.sensors.row()
             if row:
                 self._keep(row)
+            if self.lead_ms:
+                await self.sensors.rest(self.clock.up())
 
     async def _next_due(self) -> None:
         self._due += self.dt
@@ -124,10 +219,22 @@ class Sampler:
             self._finish()
             self.late += 1
             self._due = (self.clock.up() // self.dt + 1) * self.dt
-            ms = self.clock.until(self._due)
-        await self.clock.ticks.sleep(max(0, ms))
+        if self.lead_ms:
+            await self._wake()
+        await self._sleep(0)
+
+    async def _sleep(self, lead_ms: int) -> None:
+        await self.clock.ticks.sleep(max(0, self.clock.until(self._due) - lead_ms))
+
+    async def _wake(self) -> None:
+        """Wake the sensors in time, and throw away what they say while they warm up."""
+        await self._sleep(self.lead_ms)
+        await self.sensors.start(self.clock.up(), True)
+        await self._sleep(SETTLE_MS)
+        await self.sensors.row()
 
     def _keep(self, row: list) -> None:
+        self.sampled += any(value is not None for value in row)
         if self._steps != self.clock.steps:
             self._finish()
             self._steps = self.clock.steps

@@ -169,15 +169,18 @@ class Board:
     def __init__(self, config: dict, cause: str) -> None:
         sim = config["sim"]
         self.cause = cause
+        self._buses = {}
         self.ticks = SimTicks(sim.get("speed", 1), sim.get("ticks_start", 0))
         self._wiring = sim["wiring"]
         self._id = config["id"]
         self._device = FileFlash(sim.get("flash"), sim.get("flash_bytes", 1310720))
         self._mount()
 
-    def bus(self, kind: str, name: str) -> object:
-        """Return the bus with this name."""
-        return {"uart": Uart, "i2c": I2C}[kind](self._wire(name))
+    def bus(self, kind: str, name: str, baud: int) -> object:
+        """Return the bus with this name; sensors of one I2C bus share it."""
+        if name not in self._buses:
+            self._buses[name] = {"uart": Uart, "i2c": I2C}[kind](self._wire(name))
+        return self._buses[name]
 
     def gpio(self) -> Gpio:
         """Return the actuator's output."""
