@@ -8,6 +8,7 @@ from dataclasses import dataclass
 class Chore:
     """Something to do every `every` seconds of the machine's clock, at first after `first`."""
 
+    name: str
     every: float
     do: Callable[[float], None]
     first: float = 0.0

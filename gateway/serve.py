@@ -91,18 +91,18 @@ class Gateway(Assembly):
         )
         watch = Watch(self.live, self.clock, self.alarms, self.metrics, self.options.data)
         return [
-            Chore(0.25, lambda now: self._act()),
-            Chore(0.5, gaps.tick),
-            Chore(1.0, catchup.tick),
-            Chore(1.0, lambda now: self._end_logs()),
-            Chore(1.0, watch.tick),
-            Chore(2.0, reload.tick),
-            Chore(10.0, lambda now: self._tell_time()),
-            Chore(5.0, lambda now: self._measure()),
-            Chore(10.0, lambda now: self._snapshot(SNAPSHOT_BLOCKS)),
-            Chore(30.0, self.archiving.tick),
-            Chore(1.0, retraining.watch),
-            Chore(self.options.train_every, retraining.tick, first=self.options.train_first),
+            Chore("act", 0.25, lambda now: self._act()),
+            Chore("gaps", 0.5, gaps.tick),
+            Chore("catchup", 1.0, catchup.tick),
+            Chore("ended logs", 1.0, lambda now: self._end_logs()),
+            Chore("watch", 1.0, watch.tick),
+            Chore("reload", 2.0, reload.tick),
+            Chore("time", 10.0, lambda now: self._tell_time()),
+            Chore("measure", 5.0, lambda now: self._measure()),
+            Chore("snapshot", 10.0, lambda now: self._snapshot(SNAPSHOT_BLOCKS)),
+            Chore("archive", 30.0, self.archiving.tick),
+            Chore("models", 1.0, retraining.watch),
+            Chore("training", self.options.train_every, retraining.tick, first=self.options.train_first),
         ]
 
     # -- the loop ---------------------------------------------------------------------------------------
@@ -131,10 +131,25 @@ class Gateway(Assembly):
             self.take(messages)
         now = time.monotonic()
         for chore in self.chores:
-            chore.when_due(now)
+            self._do(chore, now)
 
-    def take(self, messages: Sequence[Message]) -> None:
-        """Pass a block through the river and acknowledge it; where the disk refuses it, try again."""
+    def _do(self, chore: Chore, now: float) -> None:
+        """Do a chore that is due; one that fails comes round again, and the stream goes on."""
+        try:
+            chore.when_due(now)
+        except (JournalError, Failed, OSError) as error:
+            self._refused(f"{chore.name}: {error}")
+        # Whatever nobody thought of in a chore mustn't end the gateway: it is logged, counted and told.
+        except Exception as error:
+            log.exception("chore failed", chore=chore.name)
+            self.metrics.count("stage_failures", stage=chore.name)
+            self.alarms.raised("stage", chore.name, error=repr(error))
+
+    def take(self, messages: Sequence[Message]) -> bool:
+        """Pass a block through the river and acknowledge it; where the disk refuses it, try again.
+
+        False where the gateway was stopped before it was stored.
+        """
         began, failures = time.monotonic(), 0
         while not self._stopping.is_set():
             try:
@@ -145,16 +160,20 @@ class Gateway(Assembly):
                 continue
             self.receiver.ack(messages)
             self.alarms.cleared("journal", "journal")
-            break
-        self.metrics.gauge("lag_seconds", time.monotonic() - began)
+            self.metrics.gauge("lag_seconds", time.monotonic() - began)
+            return True
+        return False
 
     def _hold(self, reason: str, failures: int) -> None:
         """Nothing is acknowledged while the journal refuses: the nodes' spools hold what comes meanwhile."""
-        self.metrics.count("commit_failures")
-        self.alarms.raised("journal", "journal", reason=reason)
-        log.error("block not stored, will try again", reason=reason, failures=failures)
+        self._refused(reason)
         self.receiver.idle()
         self._stopping.wait(min(5.0, 0.2 * failures))
+
+    def _refused(self, reason: str) -> None:
+        self.metrics.count("commit_failures")
+        self.alarms.raised("journal", "journal", reason=reason)
+        log.error("not stored, will try again", reason=reason)
 
     def _now(self) -> int:
         return self.clock.now() or self.live.now
@@ -163,7 +182,10 @@ class Gateway(Assembly):
         self.receiver.close()
         if self.influx:
             self.influx.stop()
-        self._snapshot(0)
+        try:
+            self._snapshot(0)
+        except JournalError as error:
+            log.error("ledger not written down, the next start reads the journal", reason=str(error))
         self.journal.close()
         self.unclaim()
 
@@ -211,5 +233,7 @@ class Gateway(Assembly):
         """Import what waits in quarantine for nodes that the files know now."""
         for node in self.journal.quarantined():
             while node in network.nodes and (waiting := self.journal.waiting(node, ADOPT)):
-                self.take([Message(one.topic, one.payload, 0, 0, -1) for _, one in waiting])
+                if not self.take([Message(one.topic, one.payload, 0, 0, -1) for _, one in waiting]):
+                    return  # stopped: they wait for the next start
                 self.journal.adopt([number for number, _ in waiting])
+                self.receiver.idle()

@@ -18,7 +18,9 @@ from gateway import journal as journals
 from gateway.archive import HOUR, Archive
 from gateway.drafts import readings_draft
 from gateway.journal import Draft, Journal, JournalError, JournalFull, Waiting
+from gateway.network import load
 from tests.proof.bench import EVER, Bench, cells
+from tests.proof.conftest import network_text
 from tests.proof.lives import START, Batch
 
 TOP = START - START % 3600
@@ -141,7 +143,7 @@ def test_synchronous_writes(journal: Journal) -> None:
 
 
 def test_a_full_disk_stops_acknowledgements_and_nothing_else(bench: Bench) -> None:
-    """The block stays in hand, nothing of it is known, an alarm stands; where there is room again it is stored."""
+    """The block stays in hand, nothing of it is known, an alarm stands; with room again it is stored."""
     gateway = bench.gateway
     bench.take([batch(1).message])
     pages = gateway.journal._db.execute("PRAGMA page_count").fetchone()[0]
@@ -169,6 +171,47 @@ def test_a_full_disk_stops_acknowledgements_and_nothing_else(bench: Bench) -> No
     assert gateway.metrics.value("conflicts") == gateway.metrics.value("doubles") == 0
     assert len(bench.stored()) == 1 + 58 * 60
     del gateway._stopping.wait
+
+
+def test_a_full_disk_ends_no_chore(bench: Bench) -> None:
+    """Late rows wait for their flags, ended logs for their word, until there is room."""
+    gateway = bench.gateway
+    bench.take([batch(5, hour=2).message, batch(2).message, info(1), info(2)])
+    gateway.journal.commit = full  # type: ignore[method-assign]
+    for now in (0.0, 5.0, 40.0):
+        for chore in gateway.chores:
+            gateway._do(chore, now)
+    assert gateway.metrics.value("commit_failures") >= 2
+    assert gateway.metrics.value("stage_failures") == 0
+    assert ("journal", "journal") in gateway.live.alarms
+    del gateway.journal.commit
+    for now in (50.0, 90.0):
+        for chore in gateway.chores:
+            gateway._do(chore, now)
+    assert gateway.journal.late() == {}
+    assert gateway.ledger.table()[0]["gaps"] == []
+
+
+def full(*_: object, **__: object) -> list[int]:
+    """The disk has no room for anything."""
+    raise JournalFull("database or disk is full")
+
+
+def info(log: int) -> tuple[str, bytes]:
+    return "n1/info", f'{{"kind":"node","log":"{log:08x}","cursor":8}}'.encode()
+
+
+def test_what_waits_in_quarantine_outlives_a_stop(bench: Bench, network: Path) -> None:
+    """A gateway that is stopped while it adopts a node goes on with it after its next start."""
+    bench.take([replace(batch(seq), node="n3").message for seq in (1, 2, 3)])
+    network.write_text(network_text("n1", "n2", "n3"), "utf-8")
+    bench.gateway._stopping.set()
+    bench.gateway._adopt(load(network))
+    assert bench.gateway.journal.quarantined() == {"n3": 3}
+    bench.kill()
+    bench.gateway._adopt(bench.gateway.live.network)
+    assert bench.gateway.journal.quarantined() == {}
+    assert len(bench.stored()) == 3
 
 
 def test_a_full_disk_is_said_as_such(journal: Journal) -> None:
