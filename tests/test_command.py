@@ -1,5 +1,6 @@
 """The command line as a person meets it."""
 
+import json
 import socket
 import subprocess
 import sys
@@ -10,7 +11,9 @@ import click
 import pytest
 
 from edge.problem import Problem
+from edge.wire import Letter
 from gateway import command
+from gateway.journal import Journal
 
 GONGI = Path(sysconfig.get_path("scripts")) / "gongi"
 
@@ -129,4 +132,35 @@ def test_a_foreign_journal_is_named(school: Path, name: str) -> None:
     refused = gongi(name, *files, "--data", str(school.parent))
     assert (refused.returncode, refused.stdout) == (1, "")
     assert "journal.sqlite: the journal can't be opened: file is not a database" in refused.stderr
+    assert "Traceback" not in refused.stderr
+
+
+def test_the_ledger_shows_what_was_refused_and_why(tmp_path: Path) -> None:
+    journal = Journal(tmp_path / "journal.sqlite")
+    letters = [
+        Letter("gongi/v1/a/b/obs", "{공\x1b[2J".encode() + b"\xff", "not JSON"),
+        Letter("x", b"", "why"),
+    ]
+    journal.commit(1_763_778_000_000_000_000, [], letters)
+    journal.close()
+    told = gongi("ledger", "--data", str(tmp_path), "--refused", "5")
+    assert told.stdout.endswith("2025-11-22T02:20:00Z  gongi/v1/a/b/obs  not JSON  {공\\x1b[2J\\xff\n"), told
+    asked = json.loads(gongi("ledger", "--data", str(tmp_path), "--refused", "1", "--json").stdout)
+    assert [one["reason"] for one in asked["letters"]] == ["why"]
+    assert asked["rejects"] == []
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("time,pm25\n", "table.csv: the table has no rows"),
+        ("time,pm25\n2026-01-01T00:00:00Z,abc\n", "no column with numbers of a quantity; columns: pm25"),
+        ("time,foo\n2026-01-01T00:00:00Z,1\n", "no column with numbers of a quantity; columns: foo"),
+    ],
+)
+def test_a_table_with_nothing_to_replay_is_refused(tmp_path: Path, text: str, words: str) -> None:
+    (tmp_path / "table.csv").write_text(text)
+    refused = gongi("replay", str(tmp_path / "table.csv"), "--json")
+    assert (refused.returncode, refused.stdout) == (1, "")
+    assert words in refused.stderr
     assert "Traceback" not in refused.stderr

@@ -125,6 +125,8 @@ def replay(
     Exit status: 0 all published (and stored, with --gateway), 1 not.
     """
     rows = tables.read(table, tz)
+    if not len(rows):
+        raise ReplayError("the table has no rows", str(table))
     if target is not None:
         target.write_text(
             f"# Made from {table.name}: {MADE}\n" + toml(document(rows, tz, batch)) + "\n", "utf-8"

@@ -20,6 +20,9 @@ from gateway.table import Table
 HINT = "gongi replay TABLE --write-network FILE writes a network file for it"
 
 
+NAMED = f"name the columns by quantity: {', '.join(QUANTITIES)}"
+
+
 class ReplayError(Problem):
     """A table can't be replayed as that network."""
 
@@ -80,6 +83,9 @@ def cut(table: Table, network: Network) -> Cut:
         spool = _spool(table, rows.take(single), network.nodes[table.device.names[code]])
         same += int((~single).sum())
         (spools if spool.batches else silent).append(spool)
+    if not spools:
+        found = ", ".join([*table.numbers, *table.notes.unknown]) or "none"
+        raise ReplayError(f"no column with numbers of a quantity; columns: {found}", table.name, NAMED)
     return Cut(tuple(spools), left_out, tuple(spool.node.id for spool in silent), same)
 
 
