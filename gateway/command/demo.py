@@ -135,7 +135,7 @@ def signals() -> Iterator[None]:
 
     def interrupt(*_: object) -> None:
         for one in ending:
-            signal.signal(one, signal.SIG_IGN)
+            signal.signal(one, _heard)
         raise KeyboardInterrupt
 
     for one in ending:
@@ -145,6 +145,10 @@ def signals() -> Iterator[None]:
     finally:
         for one, handler in before.items():
             signal.signal(one, handler)
+
+
+def _heard(*_: object) -> None:
+    """Nothing: SIG_IGN would have Python complain of signals that are under way already."""
 
 
 @contextmanager
