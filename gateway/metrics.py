@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from prometheus_client import CollectorRegistry, Counter, Gauge, generate_latest
+from prometheus_client import CollectorRegistry, Counter, Gauge, disable_created_metrics, generate_latest
 
 COUNTERS: Mapping[str, tuple[str, tuple[str, ...]]] = {
     "messages": ("MQTT messages received", ("kind",)),
@@ -66,6 +66,7 @@ class Metrics:
     """Counters and gauges of one gateway; names that aren't in the tables are refused."""
 
     def __init__(self) -> None:
+        disable_created_metrics()  # a second line per counter, which Prometheus doesn't read
         self._registry = CollectorRegistry()
         self._counters = {
             name: Counter(f"gongi_{name}", text, labels, registry=self._registry)
@@ -87,8 +88,7 @@ class Metrics:
     def value(self, name: str) -> float:
         """A counter's sum over its labels, or a gauge's value."""
         source = self._counters.get(name) or self._gauges[name]
-        samples = [sample for family in source.collect() for sample in family.samples]
-        return sum(sample.value for sample in samples if not sample.name.endswith("_created"))
+        return sum(sample.value for family in source.collect() for sample in family.samples)
 
     def text(self) -> bytes:
         """All of them in the Prometheus text format."""

@@ -33,6 +33,13 @@ class Commands(click.Group):
         assert isinstance(command, click.Command), f"{COMMANDS[cmd_name]} is not a click command"
         return command
 
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Each command with its first sentence, whole; click's own list cuts it off after some words."""
+        found = ((name, self.get_command(ctx, name)) for name in self.list_commands(ctx))
+        rows = [(name, command.get_short_help_str(limit=500)) for name, command in found if command]
+        with formatter.section("Commands"):
+            formatter.write_dl(rows)
+
 
 @click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(package_name="gongi", prog_name="gongi")
