@@ -2,9 +2,10 @@
 
 import ast
 import json
+import runpy
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
@@ -20,6 +21,21 @@ VERSION = "version"
 KINDS = ("node", "actuator")
 
 
+# The next boot runs the cable's files, not a slot of an update; which releases were ever tried stays known.
+CABLE = """\
+import json, os
+try:
+    with open("/slots.json") as f:
+        s = json.load(f)
+    s.update(slot="", trial=None, boots=0, failed=None)
+    with open("/slots.json.new", "w") as f:
+        json.dump(s, f)
+    os.rename("/slots.json.new", "/slots.json")
+except (OSError, ValueError):
+    pass
+"""
+
+
 class NotCompiled(Problem):
     """mpy-cross refused a file of ours."""
 
@@ -30,6 +46,7 @@ def sources(kind: str) -> dict[str, Path]:
         ("lib/", FIRMWARE / "lib"),
         (f"{kind}/", FIRMWARE / kind),
         ("", FIRMWARE / "esp32"),
+        ("", FIRMWARE / "boot"),
     )
     files = {prefix + path.name: path for prefix, folder in lists for path in sorted(folder.glob("*.py"))}
     return {path: files[path] for path in sorted(files, key=lambda path: (path == "main.py", path))}
@@ -43,10 +60,12 @@ def version() -> str:
     raise AssertionError("lib/device.py has a VERSION")
 
 
-def build(kind: str, folder: Path) -> dict[str, bytes]:
-    """An application's files as they go onto the board; `folder` keeps what is compiled."""
+def build(kind: str, folder: Path, own: Sequence[Path] = ()) -> dict[str, bytes]:
+    """An application's files as they go onto the board, with sensor drivers of one's `own`; `folder` keeps
+    what is compiled."""
     folder.mkdir(parents=True, exist_ok=True)
-    return dict(_built(path, source, folder) for path, source in sources(kind).items())
+    extra = {f"drivers/{path.name}": path for path in own}
+    return dict(_built(path, source, folder) for path, source in {**extra, **sources(kind)}.items())
 
 
 def _built(path: str, source: Path, folder: Path) -> tuple[str, bytes]:
@@ -73,6 +92,7 @@ def _compile(source: Path, name: str, target: Path) -> None:
 def install(repl: Repl, files: Mapping[str, bytes], progress: Progress) -> list[str]:
     """Make the board's application these files; returns what had to be copied. Files of one's own stay."""
     before = _listed(repl)
+    repl.run(CABLE)
     twins = [_twin(path) for path in files if path.endswith((".py", ".mpy"))]
     repl.remove([path for path in (*before, *twins) if path not in files])
     listed = {path: sha256(data).hexdigest() for path, data in files.items()}
@@ -106,12 +126,10 @@ def pins() -> dict[str, dict[str, int]]:
     return table
 
 
-def drivers() -> dict[str, str]:
-    """The sensor types that the firmware knows, to their kind of bus."""
-    for name, value in _literals(FIRMWARE / "lib" / "drivers.py"):
-        if name == "DRIVERS":
-            return {kind: row[2] for kind, row in value.items()}
-    raise AssertionError("lib/drivers.py has a table DRIVERS")
+def drivers() -> dict[str, tuple[str, ...]]:
+    """The sensor types that the firmware knows, to the kinds of bus they hang on, the usual one first."""
+    table = runpy.run_path(str(FIRMWARE / "lib" / "drivers.py"))["DRIVERS"]
+    return {kind: tuple(buses) for kind, buses in table.items()}
 
 
 def _literals(path: Path) -> Iterator[tuple[str, Any]]:

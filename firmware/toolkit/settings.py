@@ -2,13 +2,13 @@
 
 import json
 import tomllib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from edge.problem import Problem
-from firmware.toolkit.application import drivers
+from firmware.toolkit.application import drivers, pins
 from firmware.toolkit.secrets import Credentials
 
 WIFI = "wifi.toml"
@@ -58,12 +58,21 @@ class Reach:
 
 
 @dataclass(frozen=True, slots=True)
+class Sensor:
+    """A sensor: type, serial, and the bus where it isn't the usual one."""
+
+    kind: str
+    serial: str
+    bus: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Device:
-    """The device to be: id, site, sensors as (type, serial), and what else its application reads."""
+    """The device to be: id, site, sensors, and what else its application reads."""
 
     id: str
     site: str
-    sensors: tuple[tuple[str, str], ...] = ()
+    sensors: tuple[Sensor, ...] = ()
     kind: str = "node"
     more: Mapping[str, Any] | None = None
 
@@ -118,20 +127,32 @@ def _broker(entry: Mapping[str, Any], path: Path) -> tuple[str, int]:
     return host, port
 
 
-def place(sensors: Sequence[tuple[str, str]]) -> list[dict[str, str]]:
+def place(sensors: Sequence[Sensor]) -> list[dict[str, str]]:
     """Sensors with the bus that each is wired to: UARTs in order, I2C sensors share the first bus."""
-    known, uarts, placed = drivers(), 0, []
-    for kind, serial in sensors:
-        if kind not in known:
-            raise BadSettings(
-                f"there is no driver for a sensor {kind!r}", advice=f"there is: {', '.join(sorted(known))}"
-            )
-        uarts += known[kind] == "uart"
-        bus = f"uart{uarts}" if known[kind] == "uart" else "i2c1"
-        placed.append({"type": kind, "serial": serial, "bus": bus})
-    if uarts > 2:
-        raise BadSettings(f"{uarts} sensors want a UART; a board has two for them")
-    return placed
+    known, there = drivers(), pins()
+    taken: list[str] = []
+    for sensor in sensors:
+        bus = sensor.bus or _bus(sensor, known.get(sensor.kind, ()), taken, there)
+        if bus not in there:
+            raise BadSettings(f"{sensor.kind} on {bus!r}: a board has {', '.join(there)}")
+        if bus.startswith("uart") and bus in taken:
+            raise BadSettings(f"two sensors on {bus}", advice="a UART carries one sensor")
+        taken.append(bus)
+    return [{"type": s.kind, "serial": s.serial, "bus": bus} for s, bus in zip(sensors, taken, strict=True)]
+
+
+def _bus(sensor: Sensor, kinds: Sequence[str], taken: Sequence[str], there: Iterable[str]) -> str:
+    if not kinds:
+        known = ", ".join(sorted(drivers()))
+        advice = f"there is: {known}; for one of your own say {sensor.kind}:SERIAL:i2c1 and --driver FILE"
+        raise BadSettings(f"there is no driver for a sensor {sensor.kind!r}", advice=advice)
+    free = (bus for bus in there if bus.startswith(kinds[0]) and not (kinds[0] == "uart" and bus in taken))
+    bus = next(free, "")
+    if not bus:
+        raise BadSettings(
+            f"{sensor.kind} {sensor.serial} finds no free UART", advice="a board has two for sensors"
+        )
+    return bus
 
 
 def configuration(
