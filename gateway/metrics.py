@@ -66,7 +66,8 @@ class Metrics:
     """Counters and gauges of one gateway; names that aren't in the tables are refused."""
 
     def __init__(self) -> None:
-        disable_created_metrics()  # a second line per counter, which Prometheus doesn't read
+        # A second line per counter, which Prometheus does not read.
+        disable_created_metrics()  # type: ignore[no-untyped-call]  # it has no annotations
         self._registry = CollectorRegistry()
         self._counters = {
             name: Counter(f"gongi_{name}", text, labels, registry=self._registry)
