@@ -7,6 +7,8 @@ import numpy as np
 
 from edge.readings import SECOND, Readings, concat
 from gateway.clock import DataClock
+from gateway.history import History
+from gateway.journal import Journal
 from gateway.ledger import Ledger
 from gateway.network import load
 from gateway.receive import Message
@@ -66,9 +68,7 @@ class Bench:
 
     def stored(self) -> Readings:
         """All that history has, timed and untimed."""
-        journal, history = self.gateway.journal, self.gateway.history
-        waiting, _ = history.blocks(journal.untimed(), journal.heads("revision", -1))
-        return concat([history.read(-EVER, EVER), waiting.take(~waiting.timed())])
+        return everything(self.gateway.journal, self.gateway.history)
 
     def rebuilt(self) -> Ledger:
         """The ledger as the next start will have it."""
@@ -77,6 +77,12 @@ class Bench:
     def close(self) -> None:
         """End it."""
         self.gateway._close()
+
+
+def everything(journal: Journal, history: History) -> Readings:
+    """All samples that are stored, timed and untimed."""
+    waiting, _ = history.blocks(journal.untimed(), journal.heads("revision", -1))
+    return concat([history.read(-EVER, EVER), waiting.take(~waiting.timed())])
 
 
 def _ripe(now: int) -> tuple[int, int]:

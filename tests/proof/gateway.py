@@ -9,6 +9,11 @@ from pathlib import Path
 from typing import Any
 from urllib.request import urlopen
 
+from edge.readings import Readings
+from gateway.archive import Archive
+from gateway.history import History
+from gateway.journal import Journal
+from tests.proof.bench import everything
 from tests.servers import Influx, free_port, wait_until
 
 
@@ -66,6 +71,22 @@ class Gateway:
     def ledger(self) -> dict[tuple[str, str], dict[str, Any]]:
         """Its ledger by (node, log)."""
         return {(row["node"], row["log"]): row for row in self.ask("ledger")["ledger"]["logs"]}
+
+    def stored(self) -> Readings:
+        """All samples in its journal and archive."""
+        journal = Journal(self.data / "journal.sqlite")
+        try:
+            return everything(journal, History(journal, Archive(self.data / "archive", journal)))
+        finally:
+            journal.close()
+
+    def settled(self) -> bool:
+        """Whether no row waits for its place or its flags."""
+        journal = Journal(self.data / "journal.sqlite")
+        try:
+            return not journal.late()
+        finally:
+            journal.close()
 
     def counted(self, name: str) -> float:
         """A counter of /metrics, summed over its labels, or a gauge."""
