@@ -259,7 +259,8 @@ class Receiver:
 
     def _unheard(self, word: str) -> None:
         self._echo_by = None
-        advice = "its ACL must let this user read and write all below the root; no other gateway may use our --name"
+        acl = "its ACL must let this user read and write all below the root"
+        advice = f"{acl}; no other gateway may use our --name"
         log.error(word, topic=self._will, user=self._broker.user, advice=advice)
 
     def _left(self, *_: Any) -> None:
