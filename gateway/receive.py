@@ -241,8 +241,7 @@ class Receiver:
 
     def _subscribed(self, _: Client, __: Any, ___: int, reasons: list[ReasonCode], ____: Any) -> None:
         if any(reason.is_failure for reason in reasons):
-            self._echo_by = None
-            log.error("broker refuses our subscription", topics=self._topics, user=self._broker.user)
+            self._unheard("broker refuses our subscription")
 
     def _echo(self, messages: Sequence[Message], by: float) -> None:
         """Say it once where the broker grants a subscription and delivers nothing, or drops what we say."""

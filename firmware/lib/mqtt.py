@@ -304,7 +304,10 @@ class Client:
             if acked:
                 acked(True)
         elif kind == 0x90:
-            self.denied += bytes(body[2:]).count(b"\x80")
+            denied = bytes(body[2:]).count(b"\x80")
+            self.denied += denied
+            if denied:
+                self._say("%d subscriptions denied: may this user read here?" % denied)
         elif kind & 0xF0 == 0x30:
             at = 2 + (body[0] << 8 | body[1])
             topic = str(body[2:at], "utf-8")

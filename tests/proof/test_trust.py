@@ -1,6 +1,7 @@
-"""TLS and a password for every device: the files in docker/mosquitto, a real node, and what refusals say."""
+"""TLS and a password for every device: the files in docker/, a real node, and what refusals say."""
 
 import os
+import re
 import secrets
 import socket
 import ssl
@@ -12,12 +13,13 @@ from typing import Any
 import pytest
 import trustme
 
+from gateway.broker import nats_server
 from tests.firmware.workshop import NODE, ROOT, Process, Wires
 from tests.parts import need
 from tests.proof.gateway import Gateway
-from tests.servers import Mosquitto, wait_until
+from tests.servers import Server, wait_until
 
-CONFIGURATION = Path(__file__).parents[2] / "docker" / "mosquitto"
+DOCKER = Path(__file__).parents[2] / "docker"
 NETWORK = """
 [[site]]
 id = "hana"
@@ -29,44 +31,27 @@ id = "{node}"
 placed = [{{since = 2020-01-01, site = "hana", room = "3-2", placement = "indoor"}}]
 fitted = [{{since = 2020-01-01, sensors = [{{type = "pms5003", serial = "P-0001"}}]}}]
 """
-GATEWAY, NODE_ID = "gateway", "3-2-a"
+GATEWAY, NODE_ID, OTHER_ID = "gateway", "3-2-a", "3-2-p"
 
 
-class Guarded(Mosquitto):
-    """Mosquitto as docker/mosquitto has it, in a folder of its own; `secret` holds each user's password."""
+class Guarded(Server):
+    """A broker as docker/ has it, in a folder of its own; `secret` holds each user's password."""
 
-    def __init__(self, program: str, folder: Path, authority: trustme.CA) -> None:
-        super().__init__(program, folder)
-        lines = (CONFIGURATION / "passwords.example").read_text().splitlines()
-        self.secret = {line.split(":")[0]: secrets.token_hex(12) for line in lines}
+    denied = ""
+
+    def __init__(self, folder: Path, authority: trustme.CA) -> None:
+        super().__init__(folder)
+        self.secret = {user: secrets.token_hex(12) for user in (GATEWAY, NODE_ID, OTHER_ID)}
         self._authority = authority
 
-    def command(self) -> list[str]:
+    def prepare(self) -> Path:
+        """Make the certificate; the folder of secrets."""
         kept = self.folder / "secrets"
-        if not kept.exists():
-            kept.mkdir(parents=True)
-            (self.folder / "data").mkdir()
-            self._certify(kept)
-            self._enter(kept / "passwords")
-        text = (CONFIGURATION / "mosquitto.conf").read_text()
-        text = text.replace("listener 8883", f"listener {self.port} 127.0.0.1")
-        text = text.replace(" /mosquitto/config", f" {CONFIGURATION}")
-        text = text.replace(" /mosquitto/", f" {self.folder}/")
-        text = text.replace("log_dest stdout", f"log_dest file {self.folder}/mosquitto.log\nlog_type debug")
-        text += "user root\n" if os.geteuid() == 0 else ""
-        path = self.folder / "mosquitto.conf"
-        path.write_text(text)
-        return [self.program, "-c", str(path)]
-
-    def _certify(self, folder: Path) -> None:
+        kept.mkdir(parents=True, exist_ok=True)
         certificate = self._authority.issue_cert("localhost", "127.0.0.1")
-        (folder / "server.crt").write_bytes(b"".join(blob.bytes() for blob in certificate.cert_chain_pems))
-        (folder / "server.key").write_bytes(certificate.private_key_pem.bytes())
-
-    def _enter(self, path: Path) -> None:
-        path.touch(mode=0o600)
-        path.write_text("".join(f"{user}:{secret}\n" for user, secret in self.secret.items()))
-        subprocess.run(["mosquitto_passwd", "-U", str(path)], check=True, capture_output=True)
+        (kept / "server.crt").write_bytes(b"".join(blob.bytes() for blob in certificate.cert_chain_pems))
+        (kept / "server.key").write_bytes(certificate.private_key_pem.bytes())
+        return kept
 
     def ready(self) -> bool:
         context = ssl.create_default_context()
@@ -82,7 +67,57 @@ class Guarded(Mosquitto):
 
     @property
     def log(self) -> str:
-        return (self.folder / "mosquitto.log").read_text(errors="replace")
+        return (self.folder / "broker.log").read_text(errors="replace")
+
+
+class GuardedMosquitto(Guarded):
+    """docker/mosquitto, with the passwords of its example replaced and hashed."""
+
+    denied = f"Denied PUBLISH from gongi-{NODE_ID}"
+
+    def command(self) -> list[str]:
+        passwords = self.prepare() / "passwords"
+        (self.folder / "data").mkdir(exist_ok=True)
+        users = [line.split(":")[0] for line in (DOCKER / "mosquitto/passwords.example").read_text().split()]
+        passwords.touch(mode=0o600)
+        passwords.write_text("".join(f"{user}:{self.secret[user]}\n" for user in users))
+        subprocess.run(["mosquitto_passwd", "-U", str(passwords)], check=True, capture_output=True)
+        text = (DOCKER / "mosquitto/mosquitto.conf").read_text()
+        text = text.replace("listener 8883", f"listener {self.port} 127.0.0.1")
+        text = text.replace(" /mosquitto/config", f" {DOCKER}/mosquitto")
+        text = text.replace(" /mosquitto/", f" {self.folder}/")
+        text = text.replace("log_dest stdout", f"log_dest file {self.folder}/broker.log\nlog_type debug")
+        text += "user root\n" if os.geteuid() == 0 else ""
+        path = self.folder / "mosquitto.conf"
+        path.write_text(text)
+        return [need("mosquitto"), "-c", str(path)]
+
+
+class GuardedNats(Guarded):
+    """docker/nats, with the passwords of its example replaced."""
+
+    denied = "Publish Violation"
+
+    def command(self) -> list[str]:
+        users = self.prepare() / "users.conf"
+        text = (DOCKER / "nats/users.example").read_text()
+        for user, secret in self.secret.items():
+            text, found = re.subn(f'(user: "{user}", password: )"[^"]*"', rf'\1"{secret}"', text)
+            assert found == 1
+        users.touch(mode=0o600)
+        users.write_text(text)
+        text = (DOCKER / "nats/nats.conf").read_text().replace("/nats/", f"{self.folder}/")
+        text = text.replace("0.0.0.0:8883", f"127.0.0.1:{self.port}").replace(
+            "127.0.0.1:4222", "127.0.0.1:-1"
+        )
+        # Its parser takes an include's path as below the file's folder.
+        text = text.replace(f'include "{self.folder}/', 'include "')
+        path = self.folder / "nats.conf"
+        path.write_text(f'{text}\nlog_file: "{self.folder}/broker.log"\n')
+        return [nats_server(), "-c", str(path)]
+
+
+BROKERS = {"mosquitto": GuardedMosquitto, "nats": GuardedNats}
 
 
 class Scene:
@@ -143,13 +178,19 @@ def wires() -> Iterator[Wires]:
     wires.close()
 
 
-@pytest.fixture
+@pytest.fixture(params=list(BROKERS))
 def scene(
-    tmp_path: Path, authority: trustme.CA, micropython: str, wires: Wires, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path,
+    authority: trustme.CA,
+    micropython: str,
+    wires: Wires,
+    monkeypatch: pytest.MonkeyPatch,
+    request: pytest.FixtureRequest,
 ) -> Iterator[Scene]:
     monkeypatch.setenv("GONGI_MQTT_USER", "")
     monkeypatch.setenv("GONGI_MQTT_PASSWORD", "")
-    broker = Guarded(need("mosquitto"), tmp_path / "mosquitto", authority)
+    need(request.param)
+    broker: Guarded = BROKERS[request.param](tmp_path / "broker", authority)
     broker.start()
     scene = Scene(tmp_path, broker, authority, micropython, wires)
     yield scene
@@ -180,8 +221,8 @@ def test_a_node_is_heard_over_tls(scene: Scene) -> None:
     gateway, node = scene.gateway(), scene.node()
     wait_until(lambda: stored(gateway) >= 12, 30)
     assert node.alive
-    assert "Denied" not in scene.broker.log
-    assert "our own status" not in gateway.log.read_text()
+    assert scene.broker.denied not in scene.broker.log
+    assert "its ACL" not in gateway.log.read_text()
     ((name, _),) = gateway.ledger()
     assert name == NODE_ID
     assert gateway.counted("nodes_fresh") >= 0
@@ -200,8 +241,8 @@ def test_a_gateway_with_a_wrong_password_or_authority_says_so(scene: Scene, stra
 
 def test_a_gateway_whose_rights_end_short_of_the_root_says_so(scene: Scene) -> None:
     gateway = scene.gateway(user=NODE_ID)
-    wait_until(said(gateway, "our own status", "its ACL must let this user"), 30)
-    assert gateway.log.read_text().count("our own status") < 10  # it doesn't storm the broker
+    wait_until(said(gateway, "broker", "its ACL must let this user"), 30)
+    assert gateway.log.read_text().count("its ACL") < 10  # it doesn't storm the broker
 
 
 def test_a_node_that_is_refused_says_so_and_breaks_nothing(scene: Scene, stranger: Path) -> None:
@@ -219,11 +260,11 @@ def test_a_node_that_is_refused_says_so_and_breaks_nothing(scene: Scene, strange
 
 
 def test_a_device_speaks_for_nobody_else(scene: Scene) -> None:
-    """A purifier that publishes as a node is dropped by the broker; the node itself goes on."""
+    """What a purifier publishes as a node the broker drops; the node itself goes on."""
     gateway = scene.gateway()
-    thief = scene.node(user="3-2-p", password=scene.broker.secret["3-2-p"])
-    wait_until(lambda: f"Denied PUBLISH from gongi-{NODE_ID}" in scene.broker.log, 30)
-    wait_until(lambda: "may this user publish here?" in thief.log, 30)
+    thief = scene.node(user=OTHER_ID, password=scene.broker.secret[OTHER_ID])
+    wait_until(lambda: scene.broker.denied in scene.broker.log, 30)
+    wait_until(lambda: "may this user" in thief.log, 30)
     assert stored(gateway) == 0
     thief.kill()
     scene.node()
