@@ -88,6 +88,7 @@ class Outcome:
     rooms: tuple[RoomTruth, ...]
     dead: tuple[str, ...]
     crashed: tuple[str, ...]
+    complaints: tuple[str, ...]
     cpu_s: Mapping[str, float]
 
     @property
@@ -125,6 +126,7 @@ def concluded(demo: Demo, seen: Seen) -> Outcome:
         rooms=tuple(_room(demo, *key) for key in summary.exposures),
         dead=demo.devices.dead,
         crashed=demo.crashed,
+        complaints=demo.complaints(),
         cpu_s={},
     )
 
@@ -183,6 +185,7 @@ HAPPENED: tuple[tuple[Callable[[Outcome], bool], str], ...] = (
 NOTHING_WRONG: tuple[tuple[Callable[[Outcome], bool], str], ...] = (
     (lambda o: not o.crashed, "Ended on an error: {crashed}."),
     (lambda o: not o.dead, "Devices ended by themselves: {dead}."),
+    (lambda o: not o.complaints, "Devices had exceptions: {complaints}."),
     (lambda o: not o.missing, "{missing} batches passed the broker and are not stored."),
     (lambda o: not o.gaps, "{gaps} batches that nodes have sent are still missing."),
     (lambda o: not o.counts["lost"], "{lost} batches are lost."),
@@ -196,9 +199,12 @@ NOTHING_WRONG: tuple[tuple[Callable[[Outcome], bool], str], ...] = (
 """What may not have happened in any run."""
 
 
+LISTS = ("dead", "crashed", "complaints")
+
+
 def judged(outcome: Outcome, whole: bool) -> tuple[str, ...]:
     """What failed, in a sentence each; `whole`: the run had its time, so that things must have happened."""
-    parts = {name: ", ".join(getattr(outcome, name)) for name in ("dead", "crashed")}
+    parts = {name: ", ".join(getattr(outcome, name)) for name in LISTS}
     values = {**outcome.counts, **parts, "missing": outcome.missing, "gaps": outcome.gaps}
     rules = (*HAPPENED, *NOTHING_WRONG) if whole else NOTHING_WRONG
     return tuple(sentence.format(**values) for holds, sentence in rules if not holds(outcome))

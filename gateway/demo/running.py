@@ -188,6 +188,14 @@ class Demo:
         running = {"gateway": not self.gateway.failed, "virtual schools": self.world.wiring.running}
         return tuple(name for name, runs in running.items() if not runs)
 
+    def complaints(self) -> tuple[str, ...]:
+        """The last line of each device that ended on an exception, as its log has it."""
+        ends = ((log.stem, log.read_text("utf-8", "replace").rstrip()) for log in self._device_logs())
+        return tuple(f"{name}: {text.splitlines()[-1]}" for name, text in ends if "Traceback" in text)
+
+    def _device_logs(self) -> list[Path]:
+        return sorted((self.folder / "devices").glob("*.log"))
+
     def ledger(self) -> list[dict[str, Any]]:
         """The gateway's ledger."""
         rows: list[dict[str, Any]] = self.gateway.report()["logs"]

@@ -25,6 +25,7 @@ WELL = Outcome(
     rooms=(),
     dead=(),
     crashed=(),
+    complaints=(),
     cpu_s={},
 )
 UNWANTED = (
@@ -62,6 +63,7 @@ def test_what_should_not_happen_is_named_with_its_number(name: str) -> None:
         ({"gaps": 4}, "4 batches"),
         ({"dead": ("hana-1-2",)}, "hana-1-2"),
         ({"crashed": ("gateway",)}, "gateway"),
+        ({"complaints": ("hana-1-2: MemoryError",)}, "hana-1-2: MemoryError"),
     ],
 )
 def test_what_is_missing_or_dead_is_named(changes: dict[str, object], word: str) -> None:
