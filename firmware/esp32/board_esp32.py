@@ -69,8 +69,8 @@ class Board:
         self._station = network.WLAN(network.STA_IF)
         self.cause = CAUSES.get(machine.reset_cause(), "power")
         self.ticks = Ticks()
-
         self._buses = {}
+
     def bus(self, kind: str, name: str, baud: int) -> object:
         """Return the bus with this name; sensors of one I2C bus share it."""
         if name not in self._buses:

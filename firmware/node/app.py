@@ -52,8 +52,8 @@ class Node:
 
     def _sensor(self, entry: dict, driver: object) -> tuple:
         hours = Scaled(self.sensors.ran(entry["serial"], self.device.clock.up()), 10)
-        return (
         trouble = self.sensors.troubles.get(entry["serial"])
+        return (
             ("type", entry["type"]),
             ("serial", entry["serial"]),
             ("hours", hours),
