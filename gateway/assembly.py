@@ -35,6 +35,10 @@ from gateway.stages import Calibrate, Check, Deduplicate, Journalise
 from gateway.training import load_current
 
 
+TERM = "term"
+"""The snapshot that holds the last start's term."""
+
+
 @dataclass(frozen=True, slots=True)
 class Options:
     """How a gateway is run: everything that isn't in the network files."""
@@ -65,7 +69,7 @@ class Assembly:
         self.journal = Journal(options.data / "journal.sqlite")
         self.archive = Archive(options.data / "archive", self.journal)
         self.history = History(self.journal, self.archive)
-        self.term = time.time_ns() // SECOND
+        self.term = 0
         self._lock: Any = None
 
     # -- parts ------------------------------------------------------------------------------------------
@@ -73,6 +77,7 @@ class Assembly:
     def assemble(self, network: Network) -> None:
         """Claim the data folder, rebuild what was known, and put the stages in their order."""
         self._claim()
+        self.term = self._next_term()
         self.ledger = Ledger.load(self.journal)
         self._put_in_force(network)
         self.live = Live(network, now=self.clock.now() or 0)
@@ -110,6 +115,14 @@ class Assembly:
     def models(self) -> Path:
         """Where models stand."""
         return self.options.data / "models"
+
+    def _next_term(self) -> int:
+        """The start second, or one more than the last start's where the machine's clock was set back: actuators
+        obey no id that isn't above the last one."""
+        kept = self.journal.snapshot(TERM)
+        term = max(time.time_ns() // SECOND, int(kept[1]) + 1 if kept else 0)
+        self.journal.snap(TERM, 0, str(term).encode())
+        return term
 
     def _claim(self) -> None:
         """Hold the data folder for as long as this process lives; the system lets go of it after a kill."""

@@ -1,4 +1,4 @@
-"""What happens to nodes, from their publishing to history: by hand through a broker, and with the firmware."""
+"""What happens to nodes, from publishing to history: by hand through a broker, and with the firmware."""
 
 import json
 import time
