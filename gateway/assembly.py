@@ -34,7 +34,6 @@ from gateway.river import River
 from gateway.stages import Calibrate, Check, Deduplicate, Journalise
 from gateway.training import load_current
 
-
 TERM = "term"
 """The snapshot that holds the last start's term."""
 
@@ -117,8 +116,8 @@ class Assembly:
         return self.options.data / "models"
 
     def _next_term(self) -> int:
-        """The start second, or one more than the last start's where the machine's clock was set back: actuators
-        obey no id that isn't above the last one."""
+        """The start second, or one more than the last start's where the machine's clock was set back: an
+        actuator obeys no id that isn't above the last one."""
         kept = self.journal.snapshot(TERM)
         term = max(time.time_ns() // SECOND, int(kept[1]) + 1 if kept else 0)
         self.journal.snap(TERM, 0, str(term).encode())
