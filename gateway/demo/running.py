@@ -103,6 +103,8 @@ class Demo:
         self.folder = self._folder()
         path = self.settings.network or network_file()
         self.network: Network = load(path)
+        if not self.network.nodes:
+            raise Problem("no node stands in it", str(path), "the demonstration needs a school with nodes")
         self._say("broker")
         where = self.settings.broker or self._own_broker()
         self._say("gateway")
