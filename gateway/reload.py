@@ -1,6 +1,7 @@
 """Takes changed network files over while the gateway runs; a faulty change is refused whole and shown."""
 
 from collections.abc import Callable
+from functools import lru_cache
 from pathlib import Path
 
 import structlog
@@ -11,10 +12,13 @@ from gateway import versions
 from gateway.journal import Journal
 from gateway.live import Live
 from gateway.metrics import Metrics
-from gateway.network import load
+from gateway.network import files, includes, load
 from gateway.present import Alarms
 
 log = structlog.get_logger()
+
+Mark = tuple[str, int, int]
+"""A file's name, size and time of change [ns]."""
 
 
 class Reload:
@@ -60,11 +64,20 @@ class Reload:
         log.error("network files refused; the old ones stay in force", reason=reason)
 
 
-def _files(path: Path) -> list[Path]:
-    return sorted(path.parent.rglob("*.toml"))
-
-
-def fingerprint(path: Path) -> tuple[tuple[str, int, int], ...]:
+def fingerprint(path: Path) -> tuple[Mark, ...]:
     """Names, sizes and times of the files; a change shows in it."""
-    stats = [(file, file.stat()) for file in _files(path) if file.exists()]
-    return tuple((str(file), stat.st_size, stat.st_mtime_ns) for file, stat in stats)
+    main = _mark(path)
+    return (main, *map(_mark, files(path, _includes(path, main))[1:]))
+
+
+@lru_cache(maxsize=1)
+def _includes(path: Path, _: Mark) -> object:
+    return includes(path)
+
+
+def _mark(file: Path) -> Mark:
+    try:
+        stat = file.stat()
+    except OSError:
+        return str(file), -1, -1  # it is just being replaced, or gone
+    return str(file), stat.st_size, stat.st_mtime_ns

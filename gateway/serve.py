@@ -100,7 +100,7 @@ class Gateway(Assembly):
             Chore("time", 10.0, lambda now: self._tell_time()),
             Chore("measure", 5.0, lambda now: self._measure()),
             Chore("snapshot", 10.0, lambda now: self._snapshot(SNAPSHOT_BLOCKS)),
-            Chore("archive", 30.0, self.archiving.tick),
+            Chore("archive", 5.0, self.archiving.tick),
             Chore("models", 1.0, retraining.watch),
             Chore("training", self.options.train_every, retraining.tick, first=self.options.train_first),
         ]

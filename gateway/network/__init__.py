@@ -18,7 +18,17 @@ from gateway.network.fields import PART, WHOLE
 from gateway.network.past import entries_of_the_past
 from gateway.network.shape import Entry, Mistake, Place, read_table
 
-__all__ = ["FaultyNetwork", "Mistake", "check", "entries_of_the_past", "load", "read", "sources"]
+__all__ = [
+    "FaultyNetwork",
+    "Mistake",
+    "check",
+    "entries_of_the_past",
+    "files",
+    "includes",
+    "load",
+    "read",
+    "sources",
+]
 
 
 class FaultyNetwork(Problem):
@@ -51,8 +61,17 @@ def read(path: Path, year: int | None = None) -> tuple[Network | None, tuple[Mis
 
 def sources(path: Path) -> dict[str, str]:
     """The texts of a faultless network file and of those it includes, by name, itself first."""
-    files = [path, *_included(path, _document(path, []).get("include"), [])]
-    return {str(file): file.read_text("utf-8") for file in dict.fromkeys(files)}
+    return {str(file): file.read_text("utf-8") for file in files(path, includes(path))}
+
+
+def includes(path: Path) -> object:
+    """What a network file says that it includes; None where it says nothing or can't be read."""
+    return _document(path, []).get("include")
+
+
+def files(path: Path, patterns: object) -> list[Path]:
+    """A network file and those that its `include` patterns match, each once, itself first."""
+    return list(dict.fromkeys([path, *_included(path, patterns, [])]))
 
 
 def check(
