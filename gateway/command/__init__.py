@@ -9,6 +9,7 @@ from edge.problem import Problem
 
 # One row per command: its name and where it is. `gongi NAME` imports that row alone.
 COMMANDS: dict[str, str] = {
+    "calibrate": "gateway.command.calibrate:calibrate",
     "demo": "gateway.command.demo:demo",
     "check": "gateway.command.check:check",
     "ledger": "gateway.command.ledger:ledger",
@@ -16,6 +17,7 @@ COMMANDS: dict[str, str] = {
     "replay": "gateway.command.replay:replay",
     "reassign": "gateway.command.reassign:reassign",
     "train": "gateway.command.train:train",
+    "flash": "gateway.command.flash:flash",
 }
 
 

@@ -1,0 +1,1 @@
+"""Corrections: models that turn a sensor's raw series into calibrated values with their uncertainty."""

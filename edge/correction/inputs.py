@@ -1,0 +1,59 @@
+"""What a correction is given: one device's raw series, so that a value also sees what came before it."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from edge.readings import Array
+
+CEILING: Mapping[str, float] = {"pm1": 500.0, "pm25": 500.0, "pm10": 1000.0}
+"""Above this [unit] a sensor says nothing: such a value counts as missing, as a lagged input too."""
+
+AFFIXES = ("", "_a", "_b", "_cf1")
+
+
+@dataclass(frozen=True, slots=True)
+class Inputs:
+    """One device's raw columns by name, in their units, at `time` [ns UTC, growing], `step` [ns] apart where
+    nothing is missing; `quantity` names the column to correct."""
+
+    quantity: str
+    time: Array
+    step: int
+    columns: Mapping[str, Array]
+
+    @classmethod
+    def of(cls, quantity: str, time: Array, step: int, columns: Mapping[str, Array]) -> "Inputs":
+        """The columns, with values that can't be true made missing."""
+        own = {f"{quantity}{affix}" for affix in AFFIXES}
+        top = CEILING.get(quantity, np.inf)
+        kept = {
+            name: np.where((cells >= 0) & (cells <= top), cells, np.nan) if name in own else cells
+            for name, cells in columns.items()
+        }
+        return cls(quantity, time, step, kept)
+
+    @property
+    def raw(self) -> Array:
+        """The column to correct."""
+        return self.columns[self.quantity]
+
+    def before(self, cells: Array, steps: int) -> Array:
+        """Each row's cell `steps` steps earlier (negative: later), NaN where none is within half a step."""
+        if not steps:
+            return cells
+        wanted = self.time - steps * self.step
+        place = np.searchsorted(self.time, wanted - self.step // 2)
+        place = np.minimum(place, self.time.size - 1)
+        near = np.abs(self.time[place] - wanted) <= self.step // 2
+        return np.where(near, cells[place], np.nan)
+
+    def filled(self, cells: Array) -> Array:
+        """Cells with the raw value of the row where they are missing."""
+        return np.where(np.isnan(cells), self.raw, cells)
+
+    def late(self, steps: int) -> "Inputs":
+        """The same rows with every column as it was `steps` steps earlier: a reference's clock is late."""
+        moved = {name: self.before(cells, steps) for name, cells in self.columns.items()}
+        return replace(self, columns=moved)

@@ -1,0 +1,185 @@
+"""Calibration campaigns from exchange tables, and models on disk."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import numpy as np
+
+from edge.check import evaluate
+from edge.correction.inputs import Inputs
+from edge.correction.model import Correction, CorrectionError
+from edge.fit.fit import Campaign
+from edge.fit.sample import Colocation
+from edge.network import Fitted, Network, Node, Placement
+from edge.problem import Problem
+from edge.quantity import QUANTITIES
+from edge.readings import SECOND, Array, Clock, Column, Flag, Readings
+from gateway.table import HOUR, Table
+
+LONG = 60 * 24 * HOUR
+"""A campaign of this span [ns] is cut into ten blocks, a shorter one into five."""
+HALF = 0.75
+FEWEST = 20
+
+
+class NoCampaign(Problem):
+    """A table doesn't hold what a calibration needs."""
+
+
+def colocations(table: Table, quantity: str, tz: str, blocks: int | None = None) -> list[Colocation]:
+    """Each device of a table with its reference, in the reference's time step; devices with fewer than 20
+    hours of both are left out. Raises `NoCampaign`."""
+    _require(table, quantity)
+    found = []
+    for code, name in enumerate(table.device.names):
+        rows = np.flatnonzero(table.device.code == code)
+        if rows.size >= 2:
+            found.append(_colocation(table.take(rows), name, quantity, tz, blocks))
+    usable = [one for one in found if one.scored.sum() >= FEWEST]
+    if not usable:
+        most = max((int(one.scored.sum()) for one in found), default=0)
+        raise NoCampaign(
+            f"at most {most} hours in which {quantity} and ref_{quantity} (with rh and temp) both stand",
+            table.name,
+            "a sensor and its reference stand in the same row; a week of them is the least",
+        )
+    return usable
+
+
+def _require(table: Table, quantity: str) -> None:
+    if quantity not in QUANTITIES:
+        raise NoCampaign(f'"{quantity}" is no quantity', "--quantity", f"one of {', '.join(QUANTITIES)}")
+    for name in (quantity, f"ref_{quantity}"):
+        if name not in table.numbers:
+            columns = ", ".join(table.numbers)
+            raise NoCampaign(f"no column `{name}`", table.name, f"its columns of numbers are {columns}")
+
+
+def _colocation(table: Table, name: str, quantity: str, tz: str, blocks: int | None) -> Colocation:
+    columns = {
+        column: cells
+        for column, cells in table.numbers.items()
+        if column in QUANTITIES and np.isfinite(cells).any()
+    }
+    columns.setdefault(quantity, table.numbers[quantity])
+    reference, suspect = table.numbers[f"ref_{quantity}"], _suspect(table, name, columns, quantity)
+    time, step, own = table.time, _step(table.time, reference), _step(table.time, columns[quantity])
+    if own < HALF * step:
+        time, columns, reference, suspect = _averaged(time, step, own, columns, reference, suspect)
+    found = Colocation(
+        node=name,
+        site=_site(table, name),
+        inputs=Inputs.of(quantity, time, step, columns),
+        reference=reference,
+        suspect=suspect,
+        offset=_offset(time, ZoneInfo(tz)),
+        blocks=10,
+    )
+    return _cut(found, blocks)
+
+
+def _cut(one: Colocation, blocks: int | None) -> Colocation:
+    time = one.inputs.time[one.scored]
+    span = int(time[-1] - time[0]) if time.size else 0
+    fitting = blocks or (10 if span >= LONG else 5)
+    return Colocation(one.node, one.site, one.inputs, one.reference, one.suspect, one.offset, fitting)
+
+
+def _site(table: Table, name: str) -> str:
+    words = table.words.get("site")
+    return (words.names[words.code[0]] if words else "") or name
+
+
+def _step(time: Array, cells: Array) -> int:
+    known = time[np.isfinite(cells)]
+    return int(np.median(np.diff(known))) if known.size > 1 else HOUR
+
+
+def _suspect(table: Table, name: str, columns: Mapping[str, Array], quantity: str) -> Array:
+    """Which rows of a device quality control finds suspect or wrong."""
+    size, whole = len(table), np.zeros(len(table), np.int64)
+    readings = Readings(
+        nodes=(name,), cals=("",), node=whole.astype(np.int32), log=np.zeros(size, np.uint32),
+        seq=np.arange(size), row=whole.astype(np.int16), time=table.time, boot=whole, up=whole,
+        dt=whole + max(_step(table.time, columns[quantity]) // SECOND, 1), hash=whole.astype(np.uint64),
+        clock=np.full(size, Clock.OWN, np.uint8), cal=whole.astype(np.int32),
+        columns={column: Column.of_raw(cells) for column, cells in columns.items()},
+    )  # fmt: skip
+    first = int(table.time[0])
+    node = Node(name, (Placement(first, "table", "", ""),), (Fitted(first, (("table", name),)),))
+    flag = evaluate(readings, Network("", {}, {name: node}, {})).columns[quantity].flag
+    bad: Array = (flag == Flag.SUSPECT) | (flag == Flag.FAIL)
+    return bad
+
+
+def _averaged(
+    time: Array, step: int, own: int, columns: Mapping[str, Array], reference: Array, suspect: Array
+) -> tuple[Array, dict[str, Array], Array, Array]:
+    """Means over the reference's step by the 75 % rule: a step is suspect where a quarter of it is."""
+    steps, place = np.unique(time // step, return_inverse=True)
+
+    def mean(cells: Array, least: float) -> Array:
+        known = np.isfinite(cells)
+        count = np.bincount(place[known], minlength=steps.size)
+        total = np.bincount(place[known], cells[known], steps.size)
+        return np.where(count >= least, total / np.maximum(count, 1), np.nan)
+
+    least = HALF * step / own
+    wrong = np.bincount(place, suspect, steps.size) > (1 - HALF) * step / own
+    return steps * step, {n: mean(c, least) for n, c in columns.items()}, mean(reference, 1), wrong
+
+
+def _offset(time: Array, zone: ZoneInfo) -> Array:
+    """Local time less UTC [ns] at each time."""
+    hours, place = np.unique(time // HOUR, return_inverse=True)
+    found = (datetime.fromtimestamp(int(hour) * 3600, UTC).astimezone(zone).utcoffset() for hour in hours)
+    offsets = np.array([round(one.total_seconds()) * SECOND if one else 0 for one in found], np.int64)
+    local: Array = offsets[place]
+    return local
+
+
+def kept(campaign: Campaign) -> dict[str, Any]:
+    """What a model file holds: the fleet's correction and each sensor's."""
+    return {
+        "form": campaign.chosen.form.name,
+        "fleet": campaign.fleet.encode(),
+        "sensors": [node.correction.encode() for node in campaign.nodes],
+    }
+
+
+def save(campaign: Campaign, path: Path) -> None:
+    """Write the model file."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    draft = path.with_name(f".{path.name}.part")
+    draft.write_text(json.dumps(kept(campaign), indent=1), encoding="utf-8")
+    draft.replace(path)
+
+
+def load(path: Path) -> tuple[Correction, dict[str, Correction]]:
+    """The fleet's correction of a model file and those by sensor serial. Raises `CorrectionError`."""
+    try:
+        said = json.loads(path.read_text("utf-8"))
+        fleet = Correction.decode(said["fleet"])
+        own = [Correction.decode(one) for one in said["sensors"]]
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        advice = "make one with `gongi calibrate fit TABLE --out MODEL`"
+        raise CorrectionError(f"can't be read as a model: {error}", str(path), advice) from None
+    except CorrectionError as error:
+        raise CorrectionError(error.what, f"{path}: {error.where}", error.advice) from None
+    return fleet, {one.serial: one for one in own}
+
+
+def plain(thing: Any) -> dict[str, Any]:
+    """A dataclass as a JSON object: what isn't a number is null."""
+    return {name: _finite(value) for name, value in asdict(thing).items()}
+
+
+def _finite(value: Any) -> Any:
+    if isinstance(value, list | tuple):
+        return [_finite(one) for one in value]
+    return None if isinstance(value, float) and not np.isfinite(value) else value
