@@ -30,7 +30,8 @@ class Intervals:
         return place >= 0 and number <= self._highs[place]
 
     def __iter__(self) -> Iterator[tuple[int, int]]:
-        return zip(self._lows, self._highs, strict=True)
+        # Copies: another thread may look while this one adds; the two may then differ by one interval.
+        return zip(tuple(self._lows), tuple(self._highs), strict=False)
 
     def __len__(self) -> int:
         """How many intervals there are (not how many numbers)."""
