@@ -8,7 +8,7 @@ NEW = import sys; sys.exit(sys.version_info < (3, 11))
 VENV = [ $$(id -u) = 0 ] && command -v apt-get && apt-get -q update && apt-get -q -y install python3-venv
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run serve check test parts lint bench lock clean
+.PHONY: help setup run serve check flash test parts lint bench lock clean
 
 help: ## show this help
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -34,6 +34,12 @@ serve: setup ## the gateway for NETWORK=examples/school/network.toml
 
 check: setup ## name every mistake in NETWORK=examples/school/network.toml
 	$(BIN)/gongi check $(NETWORK)
+
+flash: setup ## a board on a cable becomes NODE=3-2-a of SITE=hana (PORT= IMAGE= SENSORS= BATCH= BENCH=1 DRY=1)
+	$(BIN)/gongi flash $(if $(NODE),--node $(NODE)) $(if $(SITE),--site $(SITE)) $(if $(PORT),--port $(PORT)) \
+	  $(if $(IMAGE),--image $(IMAGE)) $(foreach one,$(SENSORS),--sensor $(one)) $(if $(BATCH),--batch $(BATCH)) \
+	  $(if $(filter command environment,$(firstword $(origin NETWORK))),--network $(NETWORK)) \
+	  $(if $(BENCH),--bench) $(if $(DRY),--dry-run)
 
 test: parts ## every test, on real parts (installs them first)
 	$(BIN)/python -W error -m pytest $(PYTEST)

@@ -6,6 +6,7 @@ import runpy
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
@@ -65,7 +66,9 @@ def build(kind: str, folder: Path, own: Sequence[Path] = ()) -> dict[str, bytes]
     what is compiled."""
     folder.mkdir(parents=True, exist_ok=True)
     extra = {f"drivers/{path.name}": path for path in own}
-    return dict(_built(path, source, folder) for path, source in {**extra, **sources(kind)}.items())
+    with ThreadPoolExecutor() as pool:
+        built = pool.map(lambda file: _built(*file, folder), {**extra, **sources(kind)}.items())
+        return dict(built)
 
 
 def _built(path: str, source: Path, folder: Path) -> tuple[str, bytes]:
@@ -128,8 +131,9 @@ def pins() -> dict[str, dict[str, int]]:
 
 def drivers() -> dict[str, tuple[str, ...]]:
     """The sensor types that the firmware knows, to the kinds of bus they hang on, the usual one first."""
-    table = runpy.run_path(str(FIRMWARE / "lib" / "drivers.py"))["DRIVERS"]
-    return {kind: tuple(buses) for kind, buses in table.items()}
+    table: str = runpy.run_path(str(FIRMWARE / "lib" / "drivers.py"))["TABLE"]
+    rows = [line.split() for line in table.splitlines()]
+    return {kind: tuple(bus for name, bus, *_ in rows if name == kind) for kind, *_ in rows}
 
 
 def _literals(path: Path) -> Iterator[tuple[str, Any]]:

@@ -11,14 +11,25 @@ from pathlib import Path
 from edge.problem import Problem
 from firmware.toolkit import application, images, selftest, settings
 from firmware.toolkit.loader import BAUD, Found, Loader, suited
-from firmware.toolkit.ports import Line, Port, Ports, choose, find_again, has_reset_lines, opened, present
+from firmware.toolkit.ports import (
+    Line,
+    Port,
+    Ports,
+    choose,
+    find_again,
+    has_reset_lines,
+    opened,
+    present,
+    pulse_reset,
+)
 from firmware.toolkit.proof import Gateway, Proof, await_samples, moment
 from firmware.toolkit.repl import NoRepl, Repl, Running
 from firmware.toolkit.secrets import Credentials
 from firmware.toolkit.unfinished import COPIED, ERASED, WRITTEN, Unfinished
 
-PROBE_S, BOOT_S = 4.0, 25.0
-"""How long a board that may run MicroPython is asked; a new one makes its file system first [s]."""
+PROBE_S, BOOT_S = 6.0, 25.0
+"""How long a board is asked that may be in the middle of a TLS handshake, for its spool would be lost if it
+were taken for an empty one; and one that makes its file system first [s]."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +58,7 @@ class Surroundings:
     ports: Ports = present
     ask: Callable[[Sequence[Port]], Port] | None = None
     tell: Callable[[str], None] = lambda words: None
+    probe_s: float = PROBE_S
     source: str = images.SOURCE
 
 
@@ -131,7 +143,7 @@ def probe(work: Work, progress: Progress) -> None:
     """Ask whether the right MicroPython runs there already: then only the application is wanted."""
     try:
         repl = work.repl()
-        repl.enter(PROBE_S)
+        _reach(work, repl)
         work.running = repl.who()
     except NoRepl:
         work.hang_up()
@@ -145,6 +157,17 @@ def probe(work: Work, progress: Progress) -> None:
     begun = work.unfinished.of(work.mac)
     if begun and work.running:
         work.resumed = str(begun)
+
+
+def _reach(work: Work, repl: Repl) -> None:
+    """Enter the REPL; where what runs there doesn't let go, after a reset. Raises `NoRepl`."""
+    try:
+        repl.enter(work.around.probe_s)
+    except NoRepl:
+        if not work.lines or work.line is None:
+            raise
+        pulse_reset(work.line)
+        repl.enter(work.around.probe_s)
 
 
 def identify(work: Work, progress: Progress) -> None:
@@ -270,7 +293,7 @@ class _Part:
     weight: float
 
     def __call__(self, share: float) -> None:
-        self.show(self.name, self.start + self.weight * share)
+        self.show(self.name, round(self.start + self.weight * share, 4))
 
 
 def loader(work: Work) -> Loader:

@@ -73,7 +73,8 @@ FAULTS: tuple[tuple[str, str, str], ...] = (
     ),
     (
         r"No more data to read|returned no data|[Ww]rite timeout|Input/output error|device disconnected"
-        r"|ClearCommError|No such device|Device not configured|could not be opened|WriteFile failed",
+        r"|ClearCommError|No such device|Device not configured|could not be opened|WriteFile failed"
+        r"|originates from pySerial",
         "the board was unplugged, or its cable is loose",
         "plug it in again and repeat the call: it goes on where it stopped",
     ),

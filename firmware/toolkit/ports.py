@@ -268,3 +268,10 @@ def has_reset_lines(line: Line) -> bool:
     except OSError:
         return False
     return True
+
+
+def pulse_reset(line: Line) -> None:
+    """Pull EN for a moment: the board begins anew."""
+    line.rts = True
+    time.sleep(0.1)
+    line.rts = False

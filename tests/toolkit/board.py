@@ -1,7 +1,7 @@
 """An emulated board on a pty: the chip's loader, and, when its flash holds MicroPython, a real MicroPython.
 
-A pty has no DTR and RTS: the loader begins when somebody says SYNC, as if a person held BOOT; it ends when told
-to run what is in its flash. MicroPython is the Unix port on a LittleFS, with `hardware/` for what it lacks.
+A pty has no DTR and RTS: the loader begins when somebody says SYNC, as if a person held BOOT; it ends when
+told to run what is in its flash. MicroPython is the Unix port on a LittleFS; `hardware/` has what that lacks.
 """
 
 import json
@@ -23,7 +23,11 @@ from tests.toolkit.rom import CHIPS, SYNC, Loader
 LIB = Path(__file__).parent / "hardware"
 FIRMWARE = Path(__file__).parents[2] / "firmware"
 # Makes the pty the controlling terminal, so that Ctrl-C reaches a running program.
-LAUNCH = "import fcntl, os, sys, termios; fcntl.ioctl(0, termios.TIOCSCTTY, 0); os.execv(sys.argv[1], sys.argv[1:])"
+LAUNCH = """
+import fcntl, os, sys, termios
+fcntl.ioctl(0, termios.TIOCSCTTY, 0)
+os.execv(sys.argv[1], sys.argv[1:])
+"""
 MIB = 1 << 20
 
 
