@@ -29,7 +29,8 @@ class Gateway:
         self.port = free_port()
         self.url = f"http://127.0.0.1:{self.port}"
         self.process: subprocess.Popen[bytes] | None = None
-        self._environment = os.environ | (_outflow(influx) if influx else {})
+        # A warning is an error there as here.
+        self._environment = os.environ | {"PYTHONWARNINGS": "error"} | (_outflow(influx) if influx else {})
         self._command = [sys.executable, "-m", "gateway", "serve", str(network), "--data", str(self.data)]
         self._command += ["--mqtt", f"127.0.0.1:{broker}", "--console", f"127.0.0.1:{self.port}", *options]
 

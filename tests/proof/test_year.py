@@ -8,6 +8,7 @@ import json
 import os
 import subprocess
 import sys
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -161,6 +162,26 @@ def test_all_comes_through_whatever_dies(
     gateway.kill()
     gateway.start()
     whole(gateway, playing.report())
+    settled(gateway)
+    holds(gateway, influx)
+
+
+def test_killed_at_random_instants_while_it_archives(
+    folder: Path, mosquitto: Mosquitto, influx: Influx, begin: Callable[..., Gateway]
+) -> None:
+    """Hours become files, are rewritten and released while rows of them still come."""
+    random = np.random.default_rng(os.getpid())
+    gateway = begin(mosquitto.port, "--archive-quiet", "0.5")
+    playing = Replay(folder, mosquitto.port, gateway, 60_000)
+    wait_until(lambda: stored(gateway) > 0, 30, 0.05)
+    for _ in range(8):
+        time.sleep(random.uniform(0.05, 2.0))  # an instant that no condition chose
+        gateway.kill()
+        gateway.start()
+    whole(gateway, playing.report())
+    wait_until(lambda: gateway.counted("archive_files") > 0, 30, 0.1)
+    gateway.kill()
+    gateway.start()
     settled(gateway)
     holds(gateway, influx)
 
