@@ -27,14 +27,15 @@ class Marks:
 
 @dataclass(frozen=True, slots=True)
 class Axis:
-    """One axis: its label, the range that it shows, what its ticks say (numbers by default), and whether it
-    is logarithmic."""
+    """One axis: its label, the range that it shows, what its ticks say (numbers by default), whether it
+    is logarithmic, and whether only whole numbers are marked."""
 
     label: str
     low: float
     high: float
     say: Callable[[float], str] = "{:g}".format
     log: bool = False
+    whole: bool = False
 
     def __call__(self, value: Array | float, begin: float, end: float) -> Array:
         """Where values lie between two ends [px]."""
@@ -53,6 +54,7 @@ class Axis:
         raw = (self.high - self.low) / TICKS
         size = 10.0 ** np.floor(np.log10(raw))
         step = next(size * s for s in STEPS if size * s >= raw)
+        step = max(1.0, float(np.ceil(step))) if self.whole else step
         first = np.ceil(self.low / step - 1e-9) * step
         return [float(first + n * step) for n in range(int((self.high - first) / step + 1e-6) + 1)]
 
@@ -70,9 +72,7 @@ def around(*cells: Array, least: float = 1.0) -> tuple[float, float]:
 def plot(title: str, x: Axis, y: Axis, marks: Sequence[Marks]) -> str:
     """A figure with a key; `title` is what a screen reader says."""
     drawn = "".join(DRAWN[one.kind](one, *_placed(one, x, y)) for one in marks)
-    key = "".join(
-        f'<span class="key {one.style}">{escape(one.name)}</span>' for one in marks if one.name
-    )
+    key = "".join(f'<span class="key {one.style}">{escape(one.name)}</span>' for one in marks if one.name)
     return (
         f"<figure><figcaption>{escape(title)}</figcaption>"
         f'<svg viewBox="0 0 {WIDTH} {HEIGHT}" role="img" aria-label="{escape(title)}">'
@@ -88,7 +88,8 @@ def _axes(x: Axis, y: Axis) -> Iterator[str]:
     for tick in x.ticks():
         at = float(x(tick, LEFT, WIDTH - RIGHT))
         yield f'<line class="grid" x1="{at:.1f}" x2="{at:.1f}" y1="{TOP}" y2="{HEIGHT - BOTTOM}"/>'
-        yield f'<text x="{at:.1f}" y="{HEIGHT - BOTTOM + 16}" text-anchor="middle">{escape(x.say(tick))}</text>'
+        spot = f'x="{at:.1f}" y="{HEIGHT - BOTTOM + 16}" text-anchor="middle"'
+        yield f"<text {spot}>{escape(x.say(tick))}</text>"
     for tick in y.ticks():
         at = float(y(tick, HEIGHT - BOTTOM, TOP))
         yield f'<line class="grid" x1="{LEFT}" x2="{WIDTH - RIGHT}" y1="{at:.1f}" y2="{at:.1f}"/>'

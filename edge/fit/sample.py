@@ -31,7 +31,7 @@ class Colocation:
 
     @property
     def scored(self) -> Array:
-        """Which rows count: those with raw value, reference and, where a table has them, RH and temperature."""
+        """Which rows count: those with raw value, reference and, where a table has them, RH and T."""
         if "scored" not in self.cached:
             known = np.isfinite(self.reference) & np.isfinite(self.inputs.raw)
             for name in NEEDED:

@@ -15,7 +15,8 @@ from edge.fit.form import FORMS
 from edge.fit.region import one_site_each
 from edge.fit.transfer import transfer
 from gateway import table as tables
-from gateway.calibration import colocations, save
+from gateway.calibrated import calibrated
+from gateway.calibration import colocations, load, save
 from gateway.campaign import said, transferred
 from gateway.words import LANGUAGES
 
@@ -37,6 +38,11 @@ TRANSFER = """\b
 Examples:
   gongi calibrate transfer campaign.csv.gz --leave node --proxies neighbours
   gongi calibrate transfer campaign.csv.gz --leave site --proxies references --json
+"""
+
+APPLY = """\b
+Example:
+  gongi calibrate apply model.json october.csv.gz --out october-calibrated.parquet
 """
 
 
@@ -128,6 +134,31 @@ def transfer_command(table: Path, quantity: str, leave: str, proxies: str, tz: s
         taught = f"{len(node['teachers'])} sensors"
         shown.add_row(node["node"], node["site"], *numbers, taught, f"{node['share']:.0%}")
     Console().print(shown)
+
+
+@calibrate.command("apply", epilog=APPLY)
+@click.argument("model", type=FILE)
+@click.argument("table", type=FILE)
+@click.option("--out", type=NEW, required=True, help="Write the calibrated table (.csv, .csv.gz, .parquet).")
+@TZ
+@JSON
+def apply_command(model: Path, table: Path, out: Path, tz: str, as_json: bool) -> None:
+    """Correct TABLE by a MODEL file of `gongi calibrate fit`: each sensor by its own correction, those that
+    the model doesn't know by the fleet's, which is less certain.
+
+    Exit status: 0 done, 1 the model can't be used, 2 wrong call.
+    """
+    fleet, own = load(model)
+    read = tables.read(table, tz)
+    done = calibrated(read, fleet, own)
+    tables.write(done, out)
+    flag = done.numbers[f"{fleet.quantity}_flag"]
+    counts = {"rows": len(done), "outside": int((flag == 3).sum()), "missing": int((flag == 9).sum())}
+    names = {name: own.get(name, fleet).id for name in done.device.names}
+    if as_json:
+        click.echo(json.dumps({**counts, "calibrations": names, "file": str(out)}))
+    else:
+        click.echo(f"written: {out}, {counts['rows']} rows, {counts['outside']} outside the fitted range")
 
 
 @contextmanager
