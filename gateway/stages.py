@@ -163,6 +163,7 @@ class Journalise:
         self._metrics.count("batches_stored", batches)
         self._metrics.count("samples_stored", len(readings))
         self._metrics.count("untimed", int((~readings.timed()).sum()))
+        self._metrics.count("late", len(check.late(readings)))
         for flag in (Flag.SUSPECT, Flag.FAIL):
             cells = sum(int((column.flag == flag).sum()) for column in readings.columns.values())
             self._metrics.count("flagged", cells, flag=flag.name.lower())
