@@ -18,7 +18,8 @@ BACKOFF_MAX_MS = 30000
 OUT_BYTES, MAX_OUT_BYTES = 2048, 8400
 # In front of a packet's body: its kind and two bytes of length.
 HEAD = 3
-UNHEARD = " before any PUBACK: may this user publish here?"
+BRIEF_MS = 3000
+UNHEARD = " soon after CONNACK: may this user publish here?"
 REFUSALS = (
     "",
     "protocol version",
@@ -74,7 +75,7 @@ class Client:
         self._sheet = Sheet(OUT_BYTES)
         self._in = memoryview(bytearray(in_bytes))
         self._stream = None
-        self._welcome = False
+        self._since = 0
         self._busy = False
         self._out = []
         self._pending = asyncio.Event()
@@ -122,14 +123,15 @@ class Client:
         while True:
             host, port = self.brokers[failures % len(self.brokers)]
             before = self.connections
-            self._welcome = False
+            brief = True
             try:
                 await self._session(host, port)
             except (OSError, EOFError, asyncio.TimeoutError) as error:
-                unheard = self.connections > before and not self._welcome
-                self._say("%s:%s: %r%s" % (host, port, error, UNHEARD if unheard else ""))
-            # A broker that lets in whom it won't hear ends each connection at once.
-            failures = 0 if self._welcome else failures + 1
+                joined = self.connections > before
+                # A broker that lets in whom it won't hear ends each connection at once.
+                brief = not joined or tick.diff(self._ticks.now(), self._since) < BRIEF_MS
+                self._say("%s:%s: %r%s" % (host, port, error, UNHEARD if joined and brief else ""))
+            failures = failures + 1 if brief else 0
             await asyncio.sleep_ms(self._pause(failures // len(self.brokers)))
 
     def _say(self, error: str) -> None:
@@ -198,7 +200,7 @@ class Client:
         self._error = None
         self._ended.clear()
         self._pid = 1  # SUBSCRIBE has it
-        self._heard = self._ticks.now()
+        self._since = self._heard = self._ticks.now()
         self.connected = True
         self.connections += 1
         body = b"".join(_text(topic) + b"\0" for topic in self.subscriptions)
@@ -298,7 +300,6 @@ class Client:
 
     def _take(self, kind: int, body: memoryview) -> None:
         if kind == 0x40:
-            self._welcome = True
             self.last_error = ""
             _, acked = self._acks.pop(body[0] << 8 | body[1], (0, None))
             if acked:
