@@ -7,6 +7,7 @@ from actuator.room import Room
 from lib import ticks as tick
 from lib.device import Device
 from lib.kept import Kept
+from lib.update import Update
 from lib.wire import Scaled
 
 STATE_S = 60
@@ -29,7 +30,7 @@ class Actuator:
     async def run(self) -> None:
         """Run until a reboot is asked for."""
         self._begin()
-        await self.device.run(self._control_ever())
+        await self.device.run(self._control_ever(), self.update.run())
 
     def _begin(self) -> None:
         self.kept.load()
@@ -37,6 +38,7 @@ class Actuator:
         self.kept.store()
         self.device = Device(self.config, self.board, IN_BYTES)
         self.clock = self.device.clock
+        self.update = Update(self.device, self.board.slots)
         self.gpio = self.board.gpio()
         self.room = Room(self.config.get("batch_s", 60))
         self.control = Control(self.config, self.room)
@@ -133,4 +135,4 @@ class Actuator:
             ("safe_level", self.control.safe),
             ("refused", tuple(sorted(self.control.refused.items()))),
             ("stale", self.room.stale),
-        )
+        ) + self.update.describe()

@@ -64,8 +64,9 @@ class Board:
     # The root file system is LittleFS already.
     flash = ""
 
-    def __init__(self, config: dict) -> None:
+    def __init__(self, config: dict, slots: object) -> None:
         self._config = config
+        self.slots = slots
         self._station = network.WLAN(network.STA_IF)
         self.cause = CAUSES.get(machine.reset_cause(), "power")
         self.ticks = Ticks()

@@ -14,7 +14,7 @@ VERSION = "0.1.0"
 INFO_MS = 600000
 NTP_MS, NTP_RETRY_MS = 3600000, 60000
 # Facts about the wiring and secrets are not what the gateway compares.
-UNHASHED = ("sim", "user", "password", "brokers")
+UNHASHED = ("sim", "user", "password", "brokers", "update_key")
 
 
 class Reboot(Exception):

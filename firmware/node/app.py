@@ -3,6 +3,7 @@
 from lib.device import Device
 from lib.kept import Kept
 from lib.spool import Spool
+from lib.update import Update
 from lib.wire import Scaled
 from node.sampling import Sampler, Sensors
 from node.sending import Sender
@@ -28,10 +29,12 @@ class Node:
         )
         self.spool.start(self.board.cause)
         self.sender = Sender(self.device, self.spool)
+        self.update = Update(self.device, self.board.slots)
+        self.update.works = self.sensors.worked
         self.device.describe = self._describe
         self.sampler = Sampler(self.config, self.device.clock, self.spool, self.sensors, self.sender.pump)
         try:
-            await self.device.run(self.sampler.run(), self._keep_hours())
+            await self.device.run(self.sampler.run(), self._keep_hours(), self.update.run())
         finally:  # whatever ends it but the power
             self._store_hours()
 
@@ -48,7 +51,7 @@ class Node:
             ("damaged", spool.damaged),
             ("late", self.sampler.late),
             ("busy", self.sender.busy),
-        )
+        ) + self.update.describe()
 
     def _sensor(self, entry: dict, driver: object) -> tuple:
         hours = Scaled(self.sensors.ran(entry["serial"], self.device.clock.up()), 10)

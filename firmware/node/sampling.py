@@ -59,6 +59,7 @@ class Sensors:
     def __init__(self, config: dict, board: object, hours: dict) -> None:
         self.entries = config["sensors"]
         self.columns = ()
+        self._said = set()  # serials of the sensors that have said something in this boot
         self.troubles = {}  # what a driver has raised last, by serial
         self._kept = dict(hours)  # tenths of an hour that a sensor ran, by serial, at this boot's start
         self._ran_s = [0] * len(self.entries)
@@ -115,6 +116,8 @@ class Sensors:
             names = self.names[i]
             values = await self._guarded(i, one.read, names)
             warm = warm or bool(values)
+            if values and any(value is not None for value in values):
+                self._said.add(self.entries[i]["serial"])
             row.extend([value for value, name in zip(values or [None] * len(names), names) if name])
         return row if warm else None
 
@@ -131,6 +134,10 @@ class Sensors:
     def worked(self) -> list:
         """Return the serials of the sensors that have said something in this boot."""
         return sorted(self.read)
+
+    def worked(self) -> list:
+        """Return the serials of the sensors that have said something in this boot."""
+        return sorted(self._said)
 
     def ran(self, serial: str, up: int) -> int:
         """Return the tenths of an hour that a sensor has run."""

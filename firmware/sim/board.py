@@ -4,9 +4,7 @@ import errno
 import socket
 import time
 
-import vfs
 from lib import ticks as tick
-from sim.flash import FileFlash
 
 ANSWER_S = 2
 RETRY_MS = 500
@@ -166,15 +164,14 @@ class Board:
     network = None
     utc = None
 
-    def __init__(self, config: dict, cause: str) -> None:
+    def __init__(self, config: dict, cause: str, slots: object) -> None:
         sim = config["sim"]
         self.cause = cause
-        self._buses = {}
+        self.slots = slots
         self.ticks = SimTicks(sim.get("speed", 1), sim.get("ticks_start", 0))
+        self._buses = {}
         self._wiring = sim["wiring"]
         self._id = config["id"]
-        self._device = FileFlash(sim.get("flash"), sim.get("flash_bytes", 1310720))
-        self._mount()
 
     def bus(self, kind: str, name: str, baud: int) -> object:
         """Return the bus with this name; sensors of one I2C bus share it."""
@@ -204,16 +201,5 @@ class Board:
         """Let a person see which device this is."""
         print("identify", self._id)
 
-    def close(self) -> None:
-        """Let go of the flash."""
-        vfs.umount(self.flash)
-
     def _wire(self, name: str) -> Wire:
         return Wire(self._wiring, "%s %s\n" % (name, self._id))
-
-    def _mount(self) -> None:
-        try:
-            vfs.mount(vfs.VfsLfs2(self._device), self.flash)
-        except OSError:  # nothing there yet
-            vfs.VfsLfs2.mkfs(self._device)
-            vfs.mount(vfs.VfsLfs2(self._device), self.flash)

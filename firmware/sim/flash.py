@@ -2,6 +2,8 @@
 
 import os
 
+import vfs
+
 BLOCK = 4096
 
 
@@ -35,3 +37,13 @@ class FileFlash:
     def ioctl(self, op: int, arg: int) -> int | None:
         """Answer the file system's questions: 4 block count, 5 block size; an erase is nothing here."""
         return {4: self.blocks, 5: BLOCK}.get(op, 0)
+
+
+def mount(sim: dict, where: str) -> None:
+    """Mount the flash that a configuration's `sim` names, formatted where it is new."""
+    device = FileFlash(sim.get("flash"), sim.get("flash_bytes", 1310720))
+    try:
+        vfs.mount(vfs.VfsLfs2(device), where)
+    except OSError:  # nothing there yet
+        vfs.VfsLfs2.mkfs(device)
+        vfs.mount(vfs.VfsLfs2(device), where)

@@ -1,5 +1,7 @@
 """A memory as flash that counts and cuts, for tests."""
 
+import errno
+
 from sim.flash import BLOCK
 
 
@@ -8,7 +10,10 @@ class PowerCut(Exception):
 
 
 class RamFlash:
-    """Flash in memory, true to NOR: what is programmed was erased; the power is cut at operation `cut`."""
+    """Flash in memory, true to NOR: what is programmed was erased; the power is cut at operation `cut`.
+
+    A cut raises PowerCut through the file system; with `quiet` this operation and all later ones fail.
+    """
 
     def __init__(self, blocks: int, memory: list | None = None) -> None:
         self.memory = memory or [bytearray(b"\xff" * BLOCK) for _ in range(blocks)]
@@ -17,10 +22,17 @@ class RamFlash:
         self.cut = -1
         self.share = 128
         self.dead = False
+        self.quiet = False
+
+    @property
+    def was_cut(self) -> bool:
+        """Whether the power is gone."""
+        return self.cut == 0 and self.share == 0
 
     def after_cut(self) -> "RamFlash":
         """Return the flash as the next boot finds it; finalisers of this one's files write into nothing."""
         other = RamFlash(0, self.memory)
+        other.quiet = self.quiet
         other.programs, other.erases = self.programs, self.erases
         self.dead = True
         return other
@@ -31,17 +43,17 @@ class RamFlash:
             return
         buf[:] = memoryview(self.memory[block])[offset : offset + len(buf)]
 
-    def writeblocks(self, block: int, buf: bytearray, offset: int | None = None) -> None:
+    def writeblocks(self, block: int, buf: bytearray, offset: int | None = None) -> int:
         """Program part of a block, only a share of it when the power is cut."""
         if self.dead:
-            return
+            return 0
         self.programs += 1
         n = self._survives(len(buf))
         memory, start = self.memory[block], offset or 0
         for i in range(n):
             assert memory[start + i] == 0xFF, "programmed without an erase"
         memory[start : start + n] = memoryview(buf)[:n]
-        self._die(n < len(buf))
+        return self._die(n < len(buf))
 
     def ioctl(self, op: int, arg: int) -> int | None:
         """Answer the file system's questions: 4 block count, 5 block size, 6 erase."""
@@ -51,7 +63,7 @@ class RamFlash:
             self.erases += 1
             n = self._survives(BLOCK)
             self.memory[arg][:n] = b"\xff" * n
-            self._die(n < BLOCK)
+            return self._die(n < BLOCK)
         return {4: len(self.memory), 5: BLOCK}.get(op, 0)
 
     def _survives(self, n: int) -> int:
@@ -62,7 +74,9 @@ class RamFlash:
         self.cut -= 1
         return n
 
-    def _die(self, cut: bool) -> None:
+    def _die(self, cut: bool) -> int:
         if cut:
             self.share = 0
-            raise PowerCut
+            if not self.quiet:
+                raise PowerCut
+        return -errno.EIO if cut else 0

@@ -8,7 +8,9 @@ import pytest
 HERE = Path(__file__).parent / "on_device"
 
 
-@pytest.mark.parametrize("script", ["controlling", "drivers", "keeping", "saying", "sending", "timing"])
+@pytest.mark.parametrize(
+    "script", ["controlling", "drivers", "keeping", "saying", "sending", "timing", "updating"]
+)
 def test_on_micropython(micropython: str, script: str) -> None:
     command = [micropython, "-X", "heapsize=4m", str(HERE / "run.py"), script]
     done = subprocess.run(command, capture_output=True, text=True, timeout=170)

@@ -3,7 +3,7 @@
 import sys
 
 here = __file__.rsplit("/", 1)[0] if "/" in __file__ else "."
-sys.path[:0] = [here, here + "/../../../firmware"]
+sys.path[:0] = [here, here + "/../../../firmware", here + "/../../../firmware/boot"]
 
 
 def main(names: list) -> int:

@@ -1,0 +1,246 @@
+"""A release on its way into the spare slot: one stream of bytes, its manifest first, then its files in order.
+
+What is on flash says how far it came, so that a reboot loses no more than what wasn't flushed. No file is
+written before the manifest has proved to be the network's, for this device, and newer than all it ever ran.
+"""
+
+import binascii
+import hashlib
+import json
+import os
+import sys
+
+from lib.update import Refused
+
+BLOCK = 4096
+PIECE = 512
+# A manifest of 100 files.
+MOST_MANIFEST = 12288
+
+
+def mac(key: bytes, parts: object) -> bytes:
+    """HMAC-SHA256 (RFC 2104) of the joined parts; the key has at most 64 bytes."""
+    key = key + bytes(64 - len(key))
+    inner = hashlib.sha256(bytes(b ^ 0x36 for b in key))
+    for part in parts:
+        inner.update(part)
+    outer = hashlib.sha256(bytes(b ^ 0x5C for b in key))
+    outer.update(inner.digest())
+    return outer.digest()
+
+
+def same(one: bytes, other: bytes) -> bool:
+    """Compare in a time that doesn't tell where they differ."""
+    different = len(one) ^ len(other)
+    for a, b in zip(one, other):
+        different |= a ^ b
+    return not different
+
+
+def pieces(path: str):
+    """Yield a file's bytes; each piece stands until the next."""
+    buf = memoryview(bytearray(PIECE))
+    with open(path, "rb") as file:
+        while True:
+            n = file.readinto(buf)
+            if not n:
+                return
+            yield buf[:n]
+
+
+def size(path: str) -> int:
+    """Return a file's bytes, 0 where there is none."""
+    try:
+        return os.stat(path)[6]
+    except OSError:
+        return 0
+
+
+def wipe(folder: str) -> None:
+    """Remove a folder's files; empty folders stay."""
+    try:
+        entries = list(os.ilistdir(folder))
+    except OSError:
+        return
+    for entry in entries:
+        path = folder + "/" + entry[0]
+        if entry[1] == 0x4000:
+            wipe(path)
+        else:
+            os.remove(path)
+
+
+class Stage:
+    """The release that arrives; `at` is the next byte of the stream, `total` the stream's end once known."""
+
+    def __init__(self, slots: object, device: tuple, key: bytes) -> None:
+        self.slots = slots
+        self.slot = "b" if slots.facts["slot"] == "a" else "a"
+        self.folder = slots.root + "/" + self.slot
+        self.device = device  # (node, kind, chip)
+        self.key = key
+        self.offered = None  # release, the manifest's bytes and HMAC
+        self.at = 0
+        self.total = 0
+        self._files = []
+        self._file = None
+        self._index = 0
+        self._left = 0
+
+    def resume(self) -> None:
+        """Take up what an earlier boot began."""
+        try:
+            with open(self.folder + "/offer") as file:
+                offered = json.load(file)
+        except (OSError, ValueError):
+            return
+        if offered[0] > self.slots.facts["tried"]:
+            self.offered = offered
+            try:
+                self._find()
+            except Refused:  # it was rotten, and is forgotten
+                pass
+
+    def offer(self, release: int, manifest: int, code: str) -> None:
+        """Begin or go on with a release; raise Refused."""
+        if self.slots.facts["trial"] is not None:
+            raise Refused("trial")
+        if release <= max(self.slots.facts["tried"], self.slots.facts["release"]):
+            raise Refused("older")
+        if not 0 < manifest <= MOST_MANIFEST or len(code) != 64:
+            raise Refused("manifest")
+        if self.offered != [release, manifest, code]:
+            self._begin([release, manifest, code])
+
+    def take(self, data: bytes) -> None:
+        """Take the stream's next bytes; raise Refused, with nothing left of a release whose manifest lies."""
+        view = memoryview(data)
+        while len(view):
+            if self.total and self.at == self.total:
+                raise Refused("chunk")
+            n = min(self._left, len(view))
+            self._file.write(view[:n])
+            view = view[n:]
+            self.at += n
+            self._left -= n
+            if not self._left:
+                self._finish()
+
+    def flush(self) -> None:
+        """Keep what has arrived."""
+        if self._file:
+            self._file.flush()
+
+    def proof(self):
+        """Read every file back, yielding after each; raise Refused where one isn't what the manifest says."""
+        for name, _, digest in self._files:
+            one = hashlib.sha256()
+            for piece in pieces(self.folder + "/" + name):
+                one.update(piece)
+            if binascii.hexlify(one.digest()).decode() != digest:
+                self.forget()
+                raise Refused("sum")
+            yield
+
+    def try_out(self, worked: list) -> None:
+        """Let the next boot run it; its number is spent from now on."""
+        self.slots.store(trial=self.slot, boots=0, tried=self.offered[0], worked=worked)
+
+    def forget(self) -> None:
+        """Leave no release half arrived."""
+        self._close()
+        self.offered = None
+        self.at = self.total = 0
+        # First what would let a reboot take it up again.
+        if size(self.folder + "/offer"):
+            os.remove(self.folder + "/offer")
+        wipe(self.folder)
+
+    def _begin(self, offered: list) -> None:
+        self.forget()
+        self._folder(self.folder)
+        with open(self.folder + "/offer.new", "w") as file:
+            json.dump(offered, file)
+        os.rename(self.folder + "/offer.new", self.folder + "/offer")
+        self.offered = offered
+        self._find()
+
+    def _find(self) -> None:
+        """Open what comes next, behind all that is on flash."""
+        self._close()
+        self.total = 0
+        self.at = size(self.folder + "/manifest")
+        if self.at < self.offered[1]:
+            self._open("manifest", self.offered[1])
+            return
+        self._read_manifest()
+        for i, (name, length, _) in enumerate(self._files):
+            self._index = i
+            here = size(self.folder + "/" + name)
+            self.at += min(here, length)
+            if here < length:
+                self._open(name, length)
+                return
+
+    def _finish(self) -> None:
+        """What was being written is whole: open the next."""
+        self._close()
+        if not self.total:
+            self._read_manifest()
+            self._index = -1
+            self._reserve()
+        self._index += 1
+        if self._index < len(self._files):
+            name, length, _ = self._files[self._index]
+            self._open(name, length)
+
+    def _open(self, name: str, length: int) -> None:
+        path = self.folder + "/" + name
+        if "/" in name:
+            self._folder(path[: path.rfind("/")])
+        self._file = open(path, "ab")
+        self._left = length - size(path)
+
+    def _folder(self, path: str) -> None:
+        try:
+            os.mkdir(path)
+        except OSError:  # it is there
+            pass
+
+    def _close(self) -> None:
+        if self._file:
+            self._file.close()
+        self._file = None
+
+    def _read_manifest(self) -> None:
+        """Believe the manifest, or forget the release; raise Refused."""
+        path = self.folder + "/manifest"
+        try:
+            if not same(mac(self.key, pieces(path)), binascii.unhexlify(self.offered[2])):
+                raise Refused("mac")
+            with open(path) as file:
+                self._accept(json.load(file))
+        except (ValueError, KeyError, TypeError):
+            self.forget()
+            raise Refused("manifest")
+        except Refused:
+            self.forget()
+            raise
+
+    def _accept(self, manifest: dict) -> None:
+        wanted = self.device + (self.offered[0], getattr(sys.implementation, "_mpy", 6) & 255)
+        for name, value in zip(("node", "kind", "chip", "release", "mpy"), wanted):
+            if manifest[name] != value:
+                raise Refused(name)
+        self._files = manifest["files"]
+        for name, length, _ in self._files:
+            if length < 1 or name[0] == "/" or ".." in name:
+                raise Refused("manifest")
+        self.total = self.offered[1] + sum(length for _, length, _ in self._files)
+
+    def _reserve(self) -> None:
+        stat = os.statvfs(self.slots.root or "/")
+        wanted = sum(length // BLOCK + 1 for _, length, _ in self._files) + 8
+        if wanted * BLOCK > stat[0] * stat[3]:
+            self.forget()
+            raise Refused("room")
