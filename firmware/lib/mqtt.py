@@ -19,7 +19,7 @@ OUT_BYTES, MAX_OUT_BYTES = 2048, 8400
 # In front of a packet's body: its kind and two bytes of length.
 HEAD = 3
 BRIEF_MS = 3000
-UNHEARD = " soon after CONNACK: may this user publish here?"
+UNHEARD = "may this user speak here?"
 REFUSALS = (
     "",
     "protocol version",
@@ -127,18 +127,12 @@ class Client:
             try:
                 await self._session(host, port)
             except (OSError, EOFError, asyncio.TimeoutError) as error:
-                joined = self.connections > before
                 # A broker that lets in whom it won't hear ends each connection at once.
-                brief = not joined or tick.diff(self._ticks.now(), self._since) < BRIEF_MS
-                self._say("%s:%s: %r%s" % (host, port, error, UNHEARD if joined and brief else ""))
+                brief = self.connections == before or tick.diff(self._ticks.now(), self._since) < BRIEF_MS
+                self.last_error = "%s:%s: %r" % (host, port, error)
+                print("broker", self.last_error, UNHEARD if brief and self.connections > before else "")
             failures = failures + 1 if brief else 0
             await asyncio.sleep_ms(self._pause(failures // len(self.brokers)))
-
-    def _say(self, error: str) -> None:
-        """Tell whoever listens at the cable, once for each new error."""
-        if error != self.last_error:
-            print("broker", error)
-        self.last_error = error
 
     def _pause(self, rounds: int) -> int:
         longest = min(BACKOFF_MAX_MS, BACKOFF_MS << min(rounds, 6))
@@ -203,6 +197,7 @@ class Client:
         self._since = self._heard = self._ticks.now()
         self.connected = True
         self.connections += 1
+        self.last_error = ""
         body = b"".join(_text(topic) + b"\0" for topic in self.subscriptions)
         self._put(_packet(0x82, b"\0\1" + body))
         for joined in self.joined:
@@ -300,7 +295,6 @@ class Client:
 
     def _take(self, kind: int, body: memoryview) -> None:
         if kind == 0x40:
-            self.last_error = ""
             _, acked = self._acks.pop(body[0] << 8 | body[1], (0, None))
             if acked:
                 acked(True)
@@ -308,7 +302,7 @@ class Client:
             denied = bytes(body[2:]).count(b"\x80")
             self.denied += denied
             if denied:
-                self._say("%d subscriptions denied: may this user read here?" % denied)
+                print("broker", UNHEARD)
         elif kind & 0xF0 == 0x30:
             at = 2 + (body[0] << 8 | body[1])
             topic = str(body[2:at], "utf-8")

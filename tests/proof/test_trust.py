@@ -264,7 +264,7 @@ def test_a_device_speaks_for_nobody_else(scene: Scene) -> None:
     gateway = scene.gateway()
     thief = scene.node(user=OTHER_ID, password=scene.broker.secret[OTHER_ID])
     wait_until(lambda: scene.broker.denied in scene.broker.log, 30)
-    wait_until(lambda: "may this user" in thief.log, 30)
+    wait_until(lambda: "may this user speak here?" in thief.log, 30)
     assert stored(gateway) == 0
     thief.kill()
     scene.node()
