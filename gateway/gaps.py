@@ -25,12 +25,23 @@ AT_ONCE = 50
 
 @dataclass(slots=True)
 class _Asked:
-    """A gap's first sight, and when it may be asked for again [monotonic s]."""
+    """When a log's first gap was seen and it may be asked again [monotonic s]; what it was asked for last,
+    when, and how much of that is `left`."""
 
     seen: float
     next: float
     times: int = 0
+    at: float = 0.0
     span: tuple[int, int] = (0, 0)
+    left: int = 0
+
+    def heed(self, gaps: list[tuple[int, int]], now: float) -> None:
+        """Where all has come, go on with the next gap, at `MOST` batches in `SETTLE`; else wait for the rest."""
+        low, high = self.span
+        left = sum(max(0, min(high, end) - max(low, start) + 1) for start, end in gaps)
+        if self.times and left < self.left:
+            due = now + SETTLE if left else self.at + SETTLE * (high - low + 1) / MOST
+            self.next, self.times, self.left = min(self.next, due), 0, left
 
 
 class Gaps:
@@ -63,8 +74,7 @@ class Gaps:
         requests = 0
         for key, gaps in open_gaps.items():
             asked = self._asked.setdefault(key, _Asked(now, now + SETTLE))
-            if asked.times and asked.span not in gaps:
-                asked.next, asked.times = min(asked.next, now + SETTLE), 0
+            asked.heed(gaps, now)
             # In turn, so that one which its node can't fill doesn't keep the others waiting.
             gap = gaps[asked.times % len(gaps)]
             if now >= asked.next and requests < AT_ONCE and self._ask(key, gap, asked, now):
@@ -91,18 +101,19 @@ class Gaps:
         if where is None:
             return False
         self._counter += 1
+        low, high = gap[0], min(gap[1], gap[0] + MOST - 1)
         body = {
             "op": "resend",
             "log": f"{log:08x}",
-            "from": gap[0],
-            "to": min(gap[1], gap[0] + MOST - 1),
+            "from": low,
+            "to": high,
             "id": f"{self._term}-g{self._counter}",
         }
         topic = f"{self._live.network.root}/{where.site}/{node}/cmd"
         if not self._publish(topic, msgspec.json.encode(body)):
             return False
         self._metrics.count("resends")
-        asked.span = gap
+        asked.at, asked.span, asked.left = now, (low, high), high - low + 1
         asked.next = now + random.uniform(0.8, 1.2) * min(SLOWEST, FIRST * 2**asked.times)
         asked.times += 1
         return True

@@ -135,6 +135,20 @@ def test_a_long_gap_is_asked_for_in_parts(bench: Bench) -> None:
     assert asked(bench, SETTLE + 1.0 + SETTLE) == [(MOST + 1, 2 * MOST)]
 
 
+def test_many_small_gaps_are_asked_for_without_a_pause(bench: Bench) -> None:
+    """As a broker leaves them whose queue ran over."""
+    bench.take([batch(seq) for seq in (1, 3, 5, 8)])
+    asked(bench, 0.0)
+    assert asked(bench, SETTLE) == [(2, 2)]
+    bench.take([batch(2)])
+    assert asked(bench, SETTLE + 0.5) == [(4, 4)]
+    bench.take([batch(4)])
+    assert asked(bench, SETTLE + 1.0) == [(6, 7)]
+    bench.take([batch(6)])
+    assert asked(bench, SETTLE + 1.5) == []
+    assert asked(bench, SETTLE + 1.5 + SETTLE) == [(7, 7)]
+
+
 def test_a_network_that_comes_back_is_not_flooded(bench: Bench, network: Path) -> None:
     bench.take([info(log, 9) for log in (1,)])
     ledger = bench.gateway.ledger
