@@ -36,7 +36,7 @@ class _Asked:
     left: int = 0
 
     def heed(self, gaps: list[tuple[int, int]], now: float) -> None:
-        """Where all has come, go on with the next gap, at `MOST` batches in `SETTLE`; else wait for the rest."""
+        """Where all has come, ask for the next gap, at `MOST` batches in `SETTLE`; else wait on."""
         low, high = self.span
         left = sum(max(0, min(high, end) - max(low, start) + 1) for start, end in gaps)
         if self.times and left < self.left:

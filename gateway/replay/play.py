@@ -142,7 +142,7 @@ class Player:
             before = time.monotonic()
             self._heed(0.2)
             for voice in self._voices.values():
-                # A broker whose queue ran over dropped `info` too: without it nobody knows of the last batches.
+                # A broker whose queue ran over dropped `info` too: nobody knows then of the last batches.
                 if before - voice.told_real >= INFO_EVERY[1]:
                     self._tell(voice)
             self._now += (time.monotonic() - before) * speed
