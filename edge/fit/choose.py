@@ -59,7 +59,7 @@ def trials(
         tried.append(_tried(members, form))
         progress(form.name)
     best = min(tried, key=lambda trial: float(trial.loss.sum()))
-    return [_compared(trial, best) for trial in tried]
+    return [compared(trial, best) for trial in tried]
 
 
 def _tried(members: Sequence[Colocation], form: Form) -> Trial:
@@ -79,7 +79,8 @@ def _trial(fleet: Fleet) -> Trial:
     return Trial(fleet, values, loss, count)
 
 
-def _compared(trial: Trial, best: Trial) -> Trial:
+def compared(trial: Trial, best: Trial) -> Trial:
+    """The trial with how much worse than the best it is, and how sure that is over the blocks."""
     # Members share their weather: a block of all of them together is one piece of evidence.
     difference = trial.loss - best.loss
     error = float(np.sqrt(difference.size) * difference.std(ddof=1)) if difference.size > 1 else 0.0
@@ -110,4 +111,4 @@ def honest(tried: Sequence[Trial]) -> tuple[Array, ...]:
 def _without(tried: Sequence[Trial], block: int) -> list[Trial]:
     rest = [replace(trial, loss=np.delete(trial.loss, block)) for trial in tried]
     best = min(rest, key=lambda trial: float(trial.loss.sum()))
-    return [_compared(trial, best) for trial in rest]
+    return [compared(trial, best) for trial in rest]

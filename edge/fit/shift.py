@@ -42,5 +42,7 @@ def found(one: Colocation) -> tuple[float, Array]:
 
 
 def _whole(ahead: float) -> int:
-    # A reference that is early by less than a quarter step is one whose weights are uncertain.
-    return int(np.floor(ahead + 0.25)) if ahead < 0 else int(np.floor(ahead))
+    # The weights of neighbouring steps are uncertain: a part of a step that is hardly one isn't moved by.
+    if 0 <= ahead < 1:
+        return 0
+    return int(np.floor(ahead + (0.1 if ahead > 0 else 0.25)))
