@@ -4,22 +4,21 @@ import os
 import sys
 
 FOLDER = "/drivers"
-PLANTOWER = ("lib.pms5003", "PMS5003")
-SCD = ("lib.scd4x", "SCD4x")
-SHT = ("lib.sht4x", "SHT4x")
-DRIVERS = {
-    "pms5003": {"uart": PLANTOWER},
-    "pms7003": {"uart": PLANTOWER},
-    "sds011": {"uart": ("lib.sds011", "SDS011")},
-    "sps30": {"uart": ("lib.sps30", "SPS30"), "i2c": ("lib.sps30", "SPS30I2C")},
-    "scd4x": {"i2c": SCD},
-    "scd40": {"i2c": SCD},
-    "scd41": {"i2c": SCD},
-    "sht4x": {"i2c": SHT},
-    "sht40": {"i2c": SHT},
-    "sht41": {"i2c": SHT},
-    "sht45": {"i2c": SHT},
-}
+# A text takes a tenth of a dictionary's memory, and is read at start alone.
+TABLE = """\
+pms5003 uart lib.pms5003 PMS5003
+pms7003 uart lib.pms5003 PMS5003
+sds011 uart lib.sds011 SDS011
+sps30 uart lib.sps30 SPS30
+sps30 i2c lib.sps30 SPS30I2C
+scd4x i2c lib.scd4x SCD4x
+scd40 i2c lib.scd4x SCD4x
+scd41 i2c lib.scd4x SCD4x
+sht4x i2c lib.sht4x SHT4x
+sht40 i2c lib.sht4x SHT4x
+sht41 i2c lib.sht4x SHT4x
+sht45 i2c lib.sht4x SHT4x
+"""
 
 
 class UnknownSensor(Exception):
@@ -39,13 +38,21 @@ def driver(kind: str, bus: str, folder: str = FOLDER) -> type:
         if folder not in sys.path:
             sys.path.append(folder)
         return __import__(own).Driver
-    if kind not in DRIVERS:
-        known = ", ".join(sorted(DRIVERS))
-        raise UnknownSensor("sensor type %s: known are %s, and files in %s" % (kind, known, folder))
-    if bus_kind(bus) not in DRIVERS[kind]:
-        raise UnknownSensor("a %s hangs on %s, not on %s" % (kind, " or ".join(DRIVERS[kind]), bus))
-    module, name = DRIVERS[kind][bus_kind(bus)]
+    module, name = _row(kind, bus_kind(bus), folder)
     return getattr(__import__(module, None, None, (name,)), name)
+
+
+def _row(kind: str, bus: str, folder: str) -> list:
+    """Return module and class of the table's row."""
+    rows = [line.split() for line in TABLE.splitlines()]
+    of_type = [row for row in rows if row[0] == kind]
+    for row in of_type:
+        if row[1] == bus:
+            return row[2:]
+    if of_type:
+        raise UnknownSensor("a %s hangs on %s, not on %s" % (kind, " or ".join(r[1] for r in of_type), bus))
+    known = ", ".join(row[0] for row in rows)
+    raise UnknownSensor("sensor type %s: known are %s, and files in %s" % (kind, known, folder))
 
 
 def _is_there(folder: str, name: str) -> bool:

@@ -32,27 +32,6 @@ def _next_name(name: str, given: dict, seen: dict) -> str | None:
     return None if n else name
 
 
-class Missing:
-    """Stands where a driver couldn't be had: it has no columns, and says why."""
-
-    columns = ()
-    warm_ms = 0
-
-    def __init__(self, why: str) -> None:
-        self.why = why
-
-    async def start(self) -> None:
-        """Nothing."""
-
-    async def read(self) -> list:
-        """Return no values."""
-        return []
-
-    def errors(self) -> tuple:
-        """Return the one error."""
-        return (("driver", 1),)
-
-
 class Sensors:
     """The node's sensors in the order of its configuration; a row has all their columns."""
 
@@ -75,18 +54,16 @@ class Sensors:
             made = driver(kind, name, board.flash + FOLDER)
             bus = board.bus(bus_kind(name), name, getattr(made, "baud", 9600))
             return made(bus, board.ticks, **entry.get("options", {}))
+        except MemoryError:
+            raise
         except Exception as error:  # one's own file may raise anything; the other sensors go on
+            from lib.missing import Missing
+
             self.troubles[entry["serial"]] = describe(error)
-            return Missing(describe(error))
+            return Missing()
 
-    @property
-    def can_rest(self) -> bool:
-        """Whether one of them sleeps when told."""
-        return any(hasattr(one, "rest") for one in self.drivers)
-
-    @property
     def warm_ms(self) -> int:
-        """How long before a sample those that can rest must be woken."""
+        """Return how long before a sample those that can rest must be woken; 0 where none can."""
         return max([one.warm_ms for one in self.drivers if hasattr(one, "rest")] + [0])
 
     async def start(self, up: int, rested: bool = False) -> None:
@@ -101,12 +78,9 @@ class Sensors:
         for i, one in enumerate(self.drivers):
             if hasattr(one, "rest"):
                 await self._guarded(i, one.rest)
-                self._stop(i, up)
-
-    def _stop(self, i: int, up: int) -> None:
-        if self._since[i] is not None:
-            self._ran_s[i] += up - self._since[i]
-            self._since[i] = None
+                if self._since[i] is not None:
+                    self._ran_s[i] += up - self._since[i]
+                    self._since[i] = None
 
     async def row(self) -> list | None:
         """Return one row; None while all sensors warm up."""
@@ -130,10 +104,6 @@ class Sensors:
         except Exception as error:
             self.troubles[self.entries[i]["serial"]] = describe(error)
             return [None] * len(names)
-
-    def worked(self) -> list:
-        """Return the serials of the sensors that have said something in this boot."""
-        return sorted(self.read)
 
     def worked(self) -> list:
         """Return the serials of the sensors that have said something in this boot."""
@@ -197,8 +167,8 @@ class Sampler:
         self.late = 0
         self.sampled = 0  # rows of which one value at least was there
         # With `duty`, those sensors that can sleep do so between samples, where there is time for it.
-        lead = sensors.warm_ms + SETTLE_MS
-        self.lead_ms = lead if config.get("duty") and sensors.can_rest and lead < 900 * self.dt else 0
+        lead = sensors.warm_ms() + SETTLE_MS
+        self.lead_ms = lead if config.get("duty") and SETTLE_MS < lead < 900 * self.dt else 0
         self._due = 0
         self._steps = 0
         self._quiet = QUIET_ROWS
