@@ -67,7 +67,8 @@ def build(kind: str, folder: Path, own: Sequence[Path] = ()) -> dict[str, bytes]
     folder.mkdir(parents=True, exist_ok=True)
     extra = {f"drivers/{path.name}": path for path in own}
     with ThreadPoolExecutor() as pool:
-        built = pool.map(lambda file: _built(*file, folder), {**extra, **sources(kind)}.items())
+        files = {**extra, **sources(kind)}
+        built = pool.map(lambda path: _built(path, files[path], folder), files)
         return dict(built)
 
 

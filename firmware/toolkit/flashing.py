@@ -3,14 +3,14 @@
 import re
 import time
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass, field
 from hashlib import sha256
 from pathlib import Path
 
 from edge.problem import Problem
 from firmware.toolkit import application, images, selftest, settings
-from firmware.toolkit.loader import BAUD, Found, Loader, suited
+from firmware.toolkit.loader import BAUD, Found, Loader, loader_answers, suited
 from firmware.toolkit.ports import (
     Line,
     Port,
@@ -27,7 +27,7 @@ from firmware.toolkit.repl import NoRepl, Repl, Running
 from firmware.toolkit.secrets import Credentials
 from firmware.toolkit.unfinished import COPIED, ERASED, WRITTEN, Unfinished
 
-PROBE_S, BOOT_S = 6.0, 25.0
+FIRST_S, PROBE_S, BOOT_S = 2.0, 6.0, 25.0
 """How long a board is asked that may be in the middle of a TLS handshake, for its spool would be lost if it
 were taken for an empty one; and one that makes its file system first [s]."""
 
@@ -160,11 +160,18 @@ def probe(work: Work, progress: Progress) -> None:
 
 
 def _reach(work: Work, repl: Repl) -> None:
-    """Enter the REPL; where what runs there doesn't let go, after a reset. Raises `NoRepl`."""
+    """Enter the REPL, unless the chip's loader answers; where what runs there doesn't let go, after a reset.
+    Raises `NoRepl`."""
+    assert work.line is not None, "the caller holds the line open"
+    with suppress(NoRepl):
+        repl.enter(min(FIRST_S, work.around.probe_s))
+        return
+    if loader_answers(work.line):
+        raise NoRepl("the chip's loader answers", work.port.device)
     try:
         repl.enter(work.around.probe_s)
     except NoRepl:
-        if not work.lines or work.line is None:
+        if not work.lines:
             raise
         pulse_reset(work.line)
         repl.enter(work.around.probe_s)

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from edge.problem import Problem
 from firmware.toolkit.images import CHIPS
+from firmware.toolkit.ports import Line
 
 BAUD = 460800
 SILENCE_S = 150.0
@@ -211,6 +212,16 @@ def parse(said: str) -> Found:
         mac=texts["mac"].lower(),
         flash_bytes=int(size[1]) << unit[size[2]] if size else 0,
     )
+
+
+SYNC = b"\xc0\x00\x08\x24\x00\x00\x00\x00\x00\x07\x07\x12\x20" + b"\x55" * 32 + b"\xc0"
+
+
+def loader_answers(line: Line) -> bool:
+    """Whether a chip waits in its loader; MicroPython's REPL takes the question for noise."""
+    line.reset_input_buffer()
+    line.write(SYNC)
+    return b"\xc0\x01\x08" in line.read(64)
 
 
 def suited(found: Found, where: str, own_image: bool) -> None:

@@ -105,11 +105,11 @@ if hasattr(machine, "WDT"):
 class Repl:
     """The raw REPL on an open line; `enter` first, `leave` or a reset last."""
 
-    def __init__(self, line: Line, where: str = "") -> None:
+    def __init__(self, line: Line, where: str = "", paste: bool = True) -> None:
         self._line = line
         self._where = where
         self._rest = b""
-        self._paste = True
+        self._paste = paste
 
     def enter(self, timeout_s: float = ENTER_S) -> None:
         """Interrupt what runs and enter the raw REPL. Raises `NoRepl`."""

@@ -63,9 +63,10 @@ def bus_number(bus: str) -> int:
     return int(bus[-1]) - bus.startswith("i2c")
 
 
-def examine(repl: Repl, sensors: Sequence[Mapping[str, str]], where: str) -> None:
-    """Let the board try its sensors, networks and brokers. Raises `Faulty` with all that is wrong."""
-    ask = {"sensors": list(questions(sensors)), "utc": int(time.time())}
+def examine(repl: Repl, sensors: Sequence[Mapping[str, str]], where: str, patience: int = 100) -> None:
+    """Let the board try its sensors, networks and brokers, with `patience` [%]. Raises `Faulty` with all that
+    is wrong."""
+    ask = {"sensors": list(questions(sensors)), "utc": int(time.time()), "patience": patience}
     program = PROGRAM.read_text("utf-8").split('"""\n', 1)[1]
     said = repl.run(f"{program}\nrun(json.loads({json.dumps(ask)!r}))\n", LONGEST_S)
     answers = [json.loads(line) for line in said.splitlines() if line.startswith("{")]
