@@ -7,7 +7,6 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytest
 
 from edge.readings import SECOND, Clock, Flag, Readings
@@ -229,11 +228,11 @@ def closed(gateway: Gateway, log: tuple[str, str]) -> bool:
 
 
 def at_true_times(rows: Readings, start: int, end: int) -> None:
-    """Rows of one boot lie within these seconds, ten apart, and where placed, where its own clock says."""
-    seconds = np.sort(rows.time // SECOND)
-    assert start - 120 <= seconds[0]
-    assert seconds[-1] <= end
-    assert len(set(seconds.tolist())) == len(rows)
-    begun = rows.time // SECOND - rows.up - rows.row * rows.dt
-    assert begun.max() - begun.min() <= 1
+    """Rows of one boot lie within these seconds, at its own clock's time or where that places them; a time that
+    was told a quarter of a second late has moved that clock."""
+    seconds = rows.time // SECOND
+    assert start - SPEED <= seconds.min()
+    assert seconds.max() <= end
+    begun = seconds - rows.up - rows.row * rows.dt
+    assert begun.max() - begun.min() <= SPEED / 4
     assert set(rows.clock.tolist()) <= {Clock.OWN, Clock.PLACED}
