@@ -65,7 +65,12 @@ class Talker(Sensor):
 
     def hear(self) -> list:
         """Return the frames that have arrived."""
-        return self.frames.feed(self.bus.read() or b"")
+        frames = []
+        data = self.bus.read()
+        while data:
+            frames += self.frames.feed(data)
+            data = self.bus.read()
+        return frames
 
     async def read(self) -> list | None:
         """Return the mean by column."""

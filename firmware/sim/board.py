@@ -8,6 +8,7 @@ from lib import ticks as tick
 
 ANSWER_S = 2
 RETRY_MS = 500
+PIECE = 256
 SILENT = (errno.EAGAIN,)
 
 
@@ -74,7 +75,7 @@ class Uart:
             return None
         try:
             line.setblocking(False)
-            data = line.recv(1024)
+            data = line.recv(PIECE)
         except OSError as error:
             if error.errno not in SILENT:
                 self._wire.lost()

@@ -13,13 +13,12 @@ from typing import Any, Self
 
 import structlog
 
-from gateway.world import guard
+from gateway.world import compiled, guard
 from gateway.world.configuration import Brokers, DeviceError, configuration, everything
 from gateway.world.virtual import VirtualDevices
 from gateway.world.world import World
 
 log = structlog.get_logger(__name__)
-FIRMWARE = Path(__file__).parents[2] / "firmware" / "sim" / "main.py"
 HEAP = "128k"
 """The heap of an ESP32."""
 STOP_S = 5.0
@@ -34,7 +33,7 @@ def micropython() -> str | None:
 
 def devices(world: World, folder: Path, brokers: Brokers) -> "Devices | VirtualDevices":
     """All devices of a world: the firmware where there is MicroPython, else Python's, which one line says."""
-    if micropython() and FIRMWARE.exists():
+    if micropython() and (compiled.SOURCE / compiled.MAIN).exists():
         return Devices(world, folder, brokers)
     log.warning("No MicroPython here: the nodes are virtual ones in Python", advice="apt install micropython")
     return VirtualDevices(world, brokers)
@@ -54,6 +53,7 @@ class Devices:
         self.names = tuple(names if names is not None else everything(world))
         self._processes: dict[str, subprocess.Popen[bytes]] = {}
         self._guard: subprocess.Popen[bytes] | None = None
+        self._main = Path()
 
     def __enter__(self) -> Self:
         self.start()
@@ -67,6 +67,7 @@ class Devices:
     def start(self) -> None:
         """Switch every device on; the world must be running."""
         self.folder.mkdir(parents=True, exist_ok=True)
+        self._main = compiled.main()
         for name in self.names:
             self.switch_on(name)
 
@@ -93,7 +94,7 @@ class Devices:
         config.write_text(json.dumps(self._configuration(name)), encoding="utf-8")
         with (self.folder / f"{name}.log").open("ab") as output:
             self._processes[name] = subprocess.Popen(
-                [program, "-X", f"heapsize={HEAP}", str(FIRMWARE), str(config)],
+                [program, "-X", f"heapsize={HEAP}", str(self._main), str(config)],
                 stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=subprocess.STDOUT,

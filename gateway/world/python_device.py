@@ -116,7 +116,7 @@ class Node(Device):
     def __init__(self, world: World, config: dict[str, Any], brokers: Brokers, flash: Flash) -> None:
         super().__init__(world, config, brokers, flash)
         sensors = config["sensors"]
-        self.senses = [(world.sense(part["serial"], config["id"]), part["bus"]) for part in sensors]
+        self.senses = [(world.sense(part["serial"], config["id"]), part["type"]) for part in sensors]
         self.rows: list[Row] = []
         self.begun = self.up
         self.sent, self.flying = flash.cursor, dict[int, int]()
@@ -143,8 +143,8 @@ class Node(Device):
 
     def _row(self, time: float) -> Row:
         row: Row = {}
-        for sense, bus in self.senses:
-            row |= _said(sense, bus, time, time - self.booted)
+        for sense, kind in self.senses:  # of what two sensors measure the first one's stands
+            row = _said(sense, kind, time, time - self.booted) | row
         return row
 
     def _close(self, dt: int) -> None:
@@ -247,10 +247,28 @@ class Actuator(Device):
 KINDS: dict[str, type[Device]] = {"node": Node, "actuator": Actuator}
 
 
-def _said(sense: Sense, bus: str, time: float, awake: float) -> Row:
+def _said(sense: Sense, kind: str, time: float, awake: float) -> Row:
     """A sensor's columns; the same nulls as the firmware's when it is silent."""
-    if bus.startswith("uart"):
-        words = sense.words(time, awake)
-        return dict(zip(PARTICLES, words or [None] * len(PARTICLES), strict=True))
-    gas = sense.gas(time)
-    return dict(zip(GASES, [round(value, 2) for value in gas] if gas else [None] * 3, strict=True))
+    names, say = SAYS.get(kind, SAYS["scd4x"])
+    said = say(sense, time, awake)
+    return dict(zip(names, [round(value, 2) for value in said] if said else [None] * len(names), strict=True))
+
+
+def _number_above(sense: Sense, time: float, awake: float) -> tuple[float, ...] | None:
+    """An SPS30's columns."""
+    words = sense.words(time, awake)
+    return (*words[:3], *words[6:10]) if words else None
+
+
+Say = Callable[[Sense, float, float], tuple[float, ...] | None]
+_PLANTOWER: tuple[tuple[str, ...], Say] = (PARTICLES, Sense.words)
+_CLIMATE: tuple[tuple[str, ...], Say] = (("temp", "rh"), lambda sense, time, awake: sense.climate(time))
+SAYS: dict[str, tuple[tuple[str, ...], Say]] = {
+    "pms5003": _PLANTOWER,
+    "pms7003": _PLANTOWER,
+    "sds011": (("pm25", "pm10"), Sense.dust),
+    "sps30": (("pm1", "pm25", "pm10", "n03", "n05", "n10", "n25"), _number_above),
+    "scd4x": (GASES, lambda sense, time, awake: sense.gas(time)),
+    **dict.fromkeys(("sht4x", "sht40", "sht41", "sht45"), _CLIMATE),
+}
+"""By type of sensor: its columns, and what it says."""

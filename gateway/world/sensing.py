@@ -111,6 +111,27 @@ class Sense:
         rh = min(max(air.rh + own.rh + 0.15 * noise[2], 0.0), 100.0)
         return max(float(co2), 0.0), float(air.temp + own.temp + 0.03 * noise[1]), float(rh)
 
+    def dust(self, time: float, awake: float) -> tuple[float, float] | None:
+        """What an SDS011 says at `time`: PM2.5, PM10 [µg/m³]; None: nothing."""
+        words = self.words(time, awake)
+        return (words[1], words[2]) if words else None
+
+    def cloud(self, time: float, awake: float) -> tuple[float, ...] | None:
+        """What an SPS30 says at `time`: its masses, its numbers [1/cm³] up to a size, its typical size."""
+        words = self.words(time, awake)
+        if words is None:
+            return None
+        pm1, pm25, pm10 = (float(word) for word in words[:3])
+        above = [count / 100 for count in words[6:]]
+        upto = [above[0] - count for count in above[1:4]]
+        pm4 = pm25 + 0.4 * (pm10 - pm25)
+        return (pm1, pm25, pm4, pm10, *upto, above[0] - above[4] / 2, above[0] - above[5], 0.6)
+
+    def climate(self, time: float) -> tuple[float, float] | None:
+        """What an SHT4x says at `time`: temperature [°C], humidity [%]; None: nothing."""
+        gas = self.gas(time)
+        return (gas[1], gas[2]) if gas else None
+
     def _acting(self, time: float) -> list[Fault]:
         return [fault for fault in self.faults if fault.acts(time)]
 

@@ -1,6 +1,6 @@
 """The virtual world of a network: weather, schools, sensors, wires, and the clock that they all run on."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from types import TracebackType
 from typing import Protocol, Self
@@ -8,14 +8,17 @@ from typing import Protocol, Self
 import numpy as np
 
 from edge.network import Network, in_force
+from gateway.world import sensirion as scd4x
+from gateway.world import sht4x
 from gateway.world.air import Air
 from gateway.world.bus import Chip, I2c, Output, Port
+from gateway.world.nova import Sds011
 from gateway.world.pace import Pace
 from gateway.world.people import mood
 from gateway.world.plantower import Pms5003
 from gateway.world.school import SCENARIOS, Exposure, Machine, School
 from gateway.world.sensing import DAY, Fault, Sense
-from gateway.world.sensirion import ADDRESS, Scd4x
+from gateway.world.sps30 import Core, Sps30Uart
 from gateway.world.weather import Episode, Weather, overlaid
 from gateway.world.wiring import Wiring
 
@@ -24,7 +27,21 @@ STEP = 10.0
 BEFORE, COARSE = 12 * 3600.0, 300.0
 """Simulated seconds lived through before the start, and their step."""
 SECOND = 1_000_000_000
-WIRED = {"pms5003": "uart", "pms7003": "uart", "scd4x": "i2c", "scd40": "i2c", "scd41": "i2c"}
+UARTS: dict[str, Callable[[Sense], Port]] = {
+    "pms5003": lambda sense: Pms5003(sense.words),
+    "pms7003": lambda sense: Pms5003(sense.words),
+    "sds011": lambda sense: Sds011(sense.dust),
+    "sps30": lambda sense: Sps30Uart(Core(sense.cloud)),
+}
+"""The virtual sensor of each type that hangs on a UART."""
+SCD = (scd4x.ADDRESS, lambda sense: scd4x.Scd4x(sense.gas, int(mood(0, "serial", sense.serial) * 2**48)))
+SHT = (sht4x.ADDRESS, lambda sense: sht4x.Sht4x(sense.climate))
+I2CS: dict[str, tuple[int, Callable[[Sense], Chip]]] = {
+    **dict.fromkeys(("scd4x", "scd40", "scd41"), SCD),
+    **dict.fromkeys(("sht4x", "sht40", "sht41", "sht45"), SHT),
+}
+"""Address and virtual sensor of each type that hangs on the node's I2C bus."""
+WIRED = dict.fromkeys(UARTS, "uart") | dict.fromkeys(I2CS, "i2c")
 """Which bus a type of sensor hangs on."""
 
 
@@ -210,16 +227,17 @@ class World:
 
     def _sensors(self, bus: str, device: str) -> Port | None:
         fitted = wired(self.network, device, self._time) if device in self.network.nodes else ()
-        serial = next((part.serial for part in fitted if part.bus == bus), None)
-        if serial is None:
+        parts = [part for part in fitted if part.bus == bus]
+        if not parts:
             return None
-        known = self._plugged.get((bus, serial))
+        serials = " ".join(part.serial for part in parts)
+        known = self._plugged.get((bus, serials))
         if known is None:
-            known = self._plugged[bus, serial] = self._plug(bus, self.sense(serial, device))
+            known = self._plugged[bus, serials] = self._plug(parts, device)
         return known
 
-    def _plug(self, bus: str, sense: Sense) -> Port:
-        if bus.startswith("uart"):
-            return Pms5003(sense.words)
-        chips: dict[int, Chip] = {ADDRESS: Scd4x(sense.gas, int(mood(0, "serial", sense.serial) * 2**48))}
+    def _plug(self, parts: Sequence[Wired], device: str) -> Port:
+        if parts[0].type in UARTS:
+            return UARTS[parts[0].type](self.sense(parts[0].serial, device))
+        chips = {I2CS[part.type][0]: I2CS[part.type][1](self.sense(part.serial, device)) for part in parts}
         return I2c(chips)

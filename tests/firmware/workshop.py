@@ -14,9 +14,9 @@ from typing import Any
 
 import paho.mqtt.client as mqtt
 
+from gateway.world import compiled
 from tests.servers import wait_until
 
-MAIN = Path(__file__).parents[2] / "firmware" / "sim" / "main.py"
 FRAME_S = 0.9
 SPEED = 120
 ROOT = "gongi/v1"
@@ -182,7 +182,7 @@ class Process:
         path.write_text(json.dumps(self.config))
         with (self.folder / "output.log").open("ab") as log:
             self.process = subprocess.Popen(
-                [self.program, "-X", "heapsize=128k", str(MAIN), str(path)], stdout=log, stderr=log
+                [self.program, "-X", "heapsize=128k", str(compiled.main()), str(path)], stdout=log, stderr=log
             )
 
     def kill(self) -> None:

@@ -124,7 +124,7 @@ def test_pms5003_passive_says_one_frame_when_asked_and_sleeps() -> None:
         assert uart.outgoing == pms5003.WAKE + pms5003.PASSIVE
         ticks.ms += 30000
         uart.outgoing = b""
-        uart.incoming = [frame, frame, None, frame]  # the first two are of the warm-up and of before
+        uart.incoming = [frame, frame, None, None, frame]  # the first two are of the warm-up and of before
         assert (await sensor.read())[4] == 80
         assert uart.outgoing == pms5003.READ
         assert await sensor.read() == [None] * 12
