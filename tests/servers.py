@@ -24,8 +24,8 @@ STOP_S = 15.0
 MOSQUITTO = """\
 listener {port} 127.0.0.1
 allow_anonymous true
-max_inflight_messages 0
-max_queued_messages 0
+max_inflight_messages {flying}
+max_queued_messages {queued}
 message_size_limit {size}
 log_dest file {folder}/mosquitto.log
 """
@@ -107,16 +107,21 @@ class Server:
 
 
 class Mosquitto(Server):
-    """A Mosquitto on 127.0.0.1; with `keeps` its sessions survive `stop`, with `forget` they are gone."""
+    """A Mosquitto on 127.0.0.1; with `keeps` its sessions survive `stop`, with `forget` they are gone; of
+    more messages for a session than `queued` (0: no limit) it drops the newest."""
 
-    def __init__(self, program: str, folder: Path, keeps: bool = False, size_limit: int = 262_144) -> None:
+    def __init__(
+        self, program: str, folder: Path, keeps: bool = False, size_limit: int = 262_144, queued: int = 0
+    ) -> None:
         super().__init__(folder)
         self.program = program
         self.keeps = keeps
         self.size_limit = size_limit
+        self.queued = queued
 
     def command(self) -> list[str]:
         words = {"port": self.port, "size": self.size_limit, "folder": self.folder}
+        words |= {"queued": self.queued, "flying": min(self.queued, 20)}
         text = MOSQUITTO.format(**words)
         text += MOSQUITTO_KEEPS.format(**words) if self.keeps else ""
         # Run by root it would become the user mosquitto, who can't write here.

@@ -59,6 +59,12 @@ class Gateway:
 
 
 @pytest.fixture
+def mosquitto(request: pytest.FixtureRequest, start_mosquitto: Callable[..., Mosquitto]) -> Mosquitto:
+    """A Mosquitto that keeps what it has for a session, or (by parameter) so many messages of it."""
+    return start_mosquitto(keeps=True, queued=getattr(request, "param", 0))
+
+
+@pytest.fixture
 def gateway(tmp_path: Path, mosquitto: Mosquitto) -> Iterator[Gateway]:
     """A gateway whose network is that of the table in `seoul.csv`."""
     tables.write(table(4, 900), tmp_path / "seoul.csv")
@@ -101,6 +107,15 @@ def test_all_is_stored_and_a_second_time_all_are_doubles(replayed: Callable[...,
     assert again["complete"]
     assert again["gateway"]["doubles"] == again["published"]["batches"] == 720
     assert again["gateway"]["conflicts"] == 0
+
+
+@pytest.mark.parametrize("mosquitto", [150], indirect=True)
+def test_what_a_full_queue_drops_is_asked_for_and_sent_again(replayed: Callable[..., dict[str, Any]]) -> None:
+    """Mosquitto's defaults do this to a replay; `info` too, so that nobody knows of the last batches."""
+    report = replayed()
+    assert report["published"]["resent"] > 0
+    assert report["complete"], report
+    assert report["gateway"]["stored_samples"] == 3600
 
 
 def test_gateway_and_broker_are_killed_in_the_middle(
