@@ -16,6 +16,7 @@ COMMANDS: dict[str, str] = {
     "serve": "gateway.command.serve:serve",
     "replay": "gateway.command.replay:replay",
     "reassign": "gateway.command.reassign:reassign",
+    "ota": "gateway.command.ota:ota",
     "train": "gateway.command.train:train",
     "flash": "gateway.command.flash:flash",
 }
