@@ -64,8 +64,8 @@ def trials(
 
 def _tried(members: Sequence[Colocation], form: Form) -> Trial:
     shrinks = form.solver is None and not form.fixed and len(members) > 1
-    fleets = [Fleet(members, form, weight) for weight in (WEIGHTS if shrinks else (0.0,))]
-    made = [_trial(fleet) for fleet in fleets]
+    fleet = Fleet(members, form)
+    made = [_trial(fleet.weighing(weight)) for weight in (WEIGHTS if shrinks else WEIGHTS[:1])]
     return min(made, key=lambda trial: float(trial.loss.sum()))
 
 

@@ -1,8 +1,8 @@
 """Blocks of time left out in turn: what a form says about time that it hasn't seen."""
 
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
-from functools import cached_property
+from dataclasses import dataclass, field, replace
+from itertools import pairwise
 
 import numpy as np
 
@@ -19,6 +19,15 @@ FEWEST = 3
 """A sensor with fewer rows a term than this, or none, is served by the fleet alone."""
 
 
+@dataclass(frozen=True, slots=True)
+class Sums:
+    """The moments of a fleet's members: each one's `own` by its blocks [blocks, m, m], and those of all
+    `others` within the time of the same blocks, with their whole as the last [blocks + 1, m, m]."""
+
+    own: tuple[Array, ...]
+    others: tuple[Array, ...]
+
+
 @dataclass(frozen=True)
 class Fleet:
     """Co-locations of one kind of sensor, to be fitted with one form; `weight` is how many rows of its own
@@ -27,36 +36,42 @@ class Fleet:
     members: Sequence[Colocation]
     form: Form
     weight: float = 0.0
+    shared: dict[str, Sums] = field(default_factory=dict, repr=False)
 
-    @cached_property
-    def _own(self) -> list[Array]:
-        """Each member's moments by block [blocks, terms + 2, terms + 2]."""
-        return [
-            np.stack([self._sums(one, one.taught & (one.block == k)) for k in range(one.blocks)])
-            for one in self.members
-        ]
+    def weighing(self, weight: float) -> "Fleet":
+        """The same fleet with another weight; the sums are worked out once for both."""
+        return replace(self, weight=weight)
 
-    @cached_property
-    def _others(self) -> list[Array]:
-        """The moments of all other members within the time of each member's blocks, and after them in all."""
-        whole = [own.sum(axis=0) for own in self._own]
-        return [self._around(place, whole) for place in range(len(self.members))]
+    @property
+    def sums(self) -> Sums:
+        """The members' moments, worked out once."""
+        if "sums" not in self.shared:
+            self.shared["sums"] = self._summed()
+        return self.shared["sums"]
 
-    def _around(self, place: int, whole: list[Array]) -> Array:
-        edges = self.members[place].edges
-        parts = np.zeros((edges.size, *whole[place].shape))
-        for other, one in enumerate(self.members):
-            if other == place:
-                continue
-            parts[-1] += whole[other]
-            time = one.inputs.time
-            for k in range(edges.size - 1):
-                within = slice(*np.searchsorted(time, edges[k : k + 2]))
-                parts[k] += self._sums(one, np.flatnonzero(one.taught[within]) + within.start)
+    def _summed(self) -> Sums:
+        marks = np.unique(np.concatenate([one.edges for one in self.members]))
+        parts = [self._between(one, marks) for one in self.members]
+        all_parts = np.sum(parts, axis=0)
+        own, others = [], []
+        for one, part in zip(self.members, parts, strict=True):
+            starts = np.searchsorted(marks, one.edges)
+            mine, every = (_gathered(sums, starts) for sums in (part, all_parts))
+            own.append(mine)
+            others.append(np.concatenate((every - mine, [all_parts.sum(axis=0) - mine.sum(axis=0)])))
+        return Sums(tuple(own), tuple(others))
+
+    def _between(self, one: Colocation, marks: Array) -> Array:
+        """A member's moments between each mark in time and the next."""
+        rows = np.flatnonzero(one.taught)
+        terms, truth = one.terms(self.form.terms)[rows], one.reference[rows]
+        places = np.searchsorted(one.inputs.time[rows], marks)
+        size = terms.shape[1] + 2
+        parts = np.zeros((marks.size - 1, size, size))
+        for k in np.flatnonzero(np.diff(places)):
+            within = slice(places[k], places[k + 1])
+            parts[k] = moments(terms[within], truth[within])
         return parts
-
-    def _sums(self, one: Colocation, rows: Array) -> Array:
-        return moments(one.terms(self.form.terms)[rows], one.reference[rows])
 
     def fitted(self, place: int, without: Collection[int] = ()) -> Solution:
         """A member's solution from all but some of its blocks; the others' rows of those times are left out
@@ -69,13 +84,15 @@ class Fleet:
             if rows.sum() < FEWEST * (len(form.terms) + 1):
                 rows = one.taught & (one.block != -1) if not without else rows
             return form.solver(one.terms(form.terms)[rows], one.reference[rows])
-        own = self._own[place].sum(axis=0) - self._own[place][list(without)].sum(axis=0)
+        blocks = self.sums.own[place]
+        own = blocks.sum(axis=0) - blocks[list(without)].sum(axis=0)
         return least_squares(self._shrunk(place, own, without), form.penalty or TINY, form.stretch)
 
     def _shrunk(self, place: int, own: Array, without: Collection[int]) -> Array:
         if not self.weight or len(self.members) < 2:
             return own
-        others = self._others[place][-1] - self._others[place][list(without)].sum(axis=0)
+        blocks = self.sums.others[place]
+        others = blocks[-1] - blocks[list(without)].sum(axis=0)
         count = others[0, 0]
         return own + others * (self.weight / count) if count >= 1 else own
 
@@ -86,14 +103,14 @@ class Fleet:
             return Solution((), 0.0)
         if form.solver is None:
             return least_squares(
-                sum(own.sum(axis=0) for own in self._own), form.penalty or TINY, form.stretch
+                sum(own.sum(axis=0) for own in self.sums.own), form.penalty or TINY, form.stretch
             )
         terms = np.concatenate([one.terms(form.terms)[one.taught] for one in self.members])
         return form.solver(terms, np.concatenate([one.reference[one.taught] for one in self.members]))
 
     def sums_without(self, place: int) -> Array:
         """The moments of all members but one."""
-        others: Array = self._others[place][-1]
+        others: Array = self.sums.others[place][-1]
         return others
 
     def value(self, place: int, solution: Solution, rows: Array) -> Array:
@@ -121,3 +138,8 @@ class Fleet:
             if rows.size and block not in beside:
                 value[rows] = self.value(place, self.fitted(place, {block, *beside}), rows)
         return value
+
+
+def _gathered(parts: Array, starts: Array) -> Array:
+    """The sums of parts from each start to the next."""
+    return np.stack([parts[first:last].sum(axis=0) for first, last in pairwise(starts)])
