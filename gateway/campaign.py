@@ -77,10 +77,9 @@ def targets(campaign: Campaign, bounds: Bounds | None) -> dict[str, Any]:
     has none."""
     if bounds is None:
         return {}
-    hourly = [node.rows for node in campaign.nodes if node.rows.step < DAY]
     return {
-        "hourly": _against([n.one.node for n in campaign.nodes], hourly, bounds),
-        "daily": _against([n.one.node for n in campaign.nodes], [n.days for n in campaign.nodes], bounds),
+        "hourly": [_against(n.one.node, n.rows, bounds) for n in campaign.nodes if n.rows.step < DAY],
+        "daily": [_against(n.one.node, n.days, bounds) for n in campaign.nodes],
         "units": [
             {"site": site, "raw": _agreed(raw, bounds), "cv": _agreed(value, bounds)}
             for site, (raw, value) in campaign.units.items()
@@ -88,13 +87,10 @@ def targets(campaign: Campaign, bounds: Bounds | None) -> dict[str, Any]:
     }
 
 
-def _against(names: Sequence[str], series: Sequence[Series], bounds: Bounds) -> list[dict[str, Any]]:
-    found = []
-    for name, rows in zip(names, series, strict=False):
-        scores = {"raw": score(rows.raw, rows.reference), "cv": score(rows.value, rows.reference)}
-        verdicts = {which: _verdict(one, bounds) for which, one in scores.items()}
-        found.append({"node": name, "n": rows.time.size, **verdicts})
-    return found
+def _against(name: str, rows: Series, bounds: Bounds) -> dict[str, Any]:
+    scores = {"raw": score(rows.raw, rows.reference), "cv": score(rows.value, rows.reference)}
+    verdicts = {which: _verdict(one, bounds) for which, one in scores.items()}
+    return {"node": name, "n": rows.time.size, **verdicts}
 
 
 def _verdict(found: Score, bounds: Bounds) -> dict[str, Any]:

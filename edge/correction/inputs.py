@@ -5,12 +5,19 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from edge.quantity import QUANTITIES
 from edge.readings import Array
 
 CEILING: Mapping[str, float] = {"pm1": 500.0, "pm25": 500.0, "pm10": 1000.0}
 """Above this [unit] a sensor says nothing: such a value counts as missing, as a lagged input too."""
 
+MASSES = ("pm1", "pm25", "pm10")
 AFFIXES = ("", "_a", "_b", "_cf1")
+
+
+def lowest(quantity: str) -> float:
+    """The least [unit] that a quantity can truthfully be: 0, or where its scale goes below, that."""
+    return min(QUANTITIES[quantity].low, 0.0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,10 +33,11 @@ class Inputs:
     @classmethod
     def of(cls, quantity: str, time: Array, step: int, columns: Mapping[str, Array]) -> "Inputs":
         """The columns, with values that can't be true made missing."""
+        floor = lowest(quantity)
         own = {f"{quantity}{affix}" for affix in AFFIXES}
         top = CEILING.get(quantity, np.inf)
         kept = {
-            name: np.where((cells >= 0) & (cells <= top), cells, np.nan) if name in own else cells
+            name: np.where((cells >= floor) & (cells <= top), cells, np.nan) if name in own else cells
             for name, cells in columns.items()
         }
         return cls(quantity, time, step, kept)

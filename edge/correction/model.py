@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from edge.correction.inputs import Inputs
+from edge.correction.inputs import Inputs, lowest
 from edge.correction.published import PUBLISHED
 from edge.correction.term import TERMS, matrix
 from edge.problem import Problem
@@ -128,7 +128,7 @@ class Correction:
         return made
 
     def apply(self, given: Inputs) -> Corrected:
-        """The calibrated values of a device's series; masses are at least 0."""
+        """The calibrated values of a device's series; none below what its quantity can be."""
         moved = given.late(self.shift) if self.shift else given
         value = self.value(moved)
         outside = self._outside(moved)
@@ -136,7 +136,8 @@ class Correction:
             nan = np.full(value.size, np.nan)
             return Corrected(value, nan, nan, nan, outside)
         scale = self.spread.scale(value, moved) * np.where(outside, BEYOND, 1.0)
-        lower, upper = np.maximum(value + self.spread.lower * scale, 0.0), value + self.spread.upper * scale
+        lower = np.maximum(value + self.spread.lower * scale, lowest(self.quantity))
+        upper = value + self.spread.upper * scale
         u = (self.spread.upper - self.spread.lower) * scale / (2 * Z90)
         return Corrected(value, lower, np.maximum(upper, lower), u, outside)
 
@@ -150,7 +151,7 @@ class Correction:
             value = matrix(self.terms, given) @ np.array(self.weights) + self.intercept
         else:
             value = given.raw
-        floored: Array = np.maximum(value, 0.0)
+        floored: Array = np.maximum(value, lowest(self.quantity))
         return floored
 
     def _outside(self, given: Inputs) -> Array:

@@ -6,6 +6,7 @@ from itertools import pairwise
 
 import numpy as np
 
+from edge.correction.inputs import lowest
 from edge.correction.model import follow
 from edge.correction.published import PUBLISHED
 from edge.fit.form import Form
@@ -114,7 +115,7 @@ class Fleet:
         return others
 
     def value(self, place: int, solution: Solution, rows: Array) -> Array:
-        """What a solution says in some rows of a member; masses are at least 0."""
+        """What a solution says in some rows of a member; none below what its quantity can be."""
         one, kind = self.members[place], self.form.kind
         raw = one.inputs.raw[rows]
         if kind in PUBLISHED:
@@ -125,7 +126,7 @@ class Fleet:
             value = solution(one.terms(self.form.terms)[rows])
         else:
             value = raw
-        floored: Array = np.maximum(value, 0.0)
+        floored: Array = np.maximum(value, lowest(one.inputs.quantity))
         return floored
 
     def left_out(self, place: int, beside: Collection[int] = ()) -> Array:

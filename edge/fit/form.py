@@ -3,6 +3,7 @@
 from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass
 
+from edge.correction.inputs import MASSES
 from edge.correction.term import served
 from edge.fit.solve import RIDGE, Solution, best_one, huber, monotone, orthogonal, theil_sen
 from edge.readings import Array
@@ -58,7 +59,7 @@ def _published(name: str) -> Form:
 
 
 def _rich(name: str, terms: tuple[str, ...]) -> Form:
-    return Form(name, "linear", terms, penalty=RIDGE, stretch=STRETCH, tier=3)
+    return Form(name, "linear", terms, penalty=RIDGE, stretch=STRETCH, quantities=MASSES, tier=3)
 
 
 FORMS = (
@@ -70,7 +71,7 @@ FORMS = (
     Form("orthogonal", "linear", solver=orthogonal),
     Form("theil-sen", "linear", solver=theil_sen),
     Form("multilinear-rh", "linear", HUMID),
-    Form("growth", "linear", KAPPAS, solver=best_one),
+    Form("growth", "linear", KAPPAS, solver=best_one, quantities=MASSES),
     Form("multilinear", "linear", CLIMATE),
     Form("huber", "linear", CLIMATE, solver=huber),
     Form("monotone", "curve", solver=monotone),
@@ -83,7 +84,7 @@ FORMS = (
     _rich("features+channels+day", (*FEATURES, *CHANNELS, *WAVES)),
     _rich("features+interactions", (*FEATURES, *PRODUCTS)),
     _rich("everything", (*FEATURES, *PRODUCTS, *CHANNELS, "channels", *WAVES)),
-    Form("huber-features", "linear", FEATURES, solver=huber, tier=3),
+    Form("huber-features", "linear", FEATURES, solver=huber, quantities=MASSES, tier=3),
 )
 """The candidates, in the order of their simplicity."""
 

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from edge.correction.inputs import lowest
 from edge.correction.model import Spread, circumstances
 from edge.fit.cross import Fleet
 from edge.readings import Array
@@ -34,7 +35,7 @@ def spread(value: Array, residual: Array, around: Array, block: Array) -> Spread
     intercept = float(size.mean() - mean @ weights)
     relative = residual / np.exp(intercept + around @ weights)
     lower, upper = quantiles(relative, block)
-    return Spread(intercept, tuple(weights.tolist()), float(lower), float(upper))
+    return Spread(intercept, tuple(weights.tolist()), float(min(lower, 0.0)), float(max(upper, 0.0)))
 
 
 def quantiles(relative: Array, block: Array) -> Array:
@@ -70,6 +71,7 @@ def judge(fleet: Fleet, place: int) -> tuple[Spread, Coverage]:
     """A member's spread, and how well intervals made in the same way cover blocks that neither their values
     nor their spread have seen."""
     one = fleet.members[place]
+    floor = lowest(one.inputs.quantity)
     left_out = fleet.left_out(place)
     whole = _spread(fleet, place, left_out, one.scored)
     covered = np.zeros(one.reference.size, bool)
@@ -82,7 +84,10 @@ def judge(fleet: Fleet, place: int) -> tuple[Spread, Coverage]:
         seen = one.scored & (one.block != block)
         made = _spread(fleet, place, beside, seen) if seen.sum() >= 2 else whole
         scale = made.scale(left_out, one.inputs)[rows]
-        low, high = np.maximum(left_out[rows] + made.lower * scale, 0), left_out[rows] + made.upper * scale
+        low, high = (
+            np.maximum(left_out[rows] + made.lower * scale, floor),
+            left_out[rows] + made.upper * scale,
+        )
         covered[rows] = (one.reference[rows] >= low) & (one.reference[rows] <= high)
         width[rows] = high - low
     return whole, _coverage(one.node, covered, width, one.block, one.scored, one.blocks)

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from edge.correction.inputs import MASSES, lowest
 from edge.correction.term import served
 from edge.fit.form import FEATURES, HUMID, LAGS
 from edge.fit.region import Region, matched, ratio
@@ -88,7 +89,7 @@ def _left(
 def _terms(members: Sequence[Colocation]) -> tuple[str, ...]:
     columns = set.intersection(*(set(one.inputs.columns) for one in members))
     quantity = members[0].inputs.quantity
-    wanted = FEATURES if len(members) > CURVED else LAGS
+    wanted = FEATURES if len(members) > CURVED and quantity in MASSES else LAGS
     return tuple(term for term in wanted if served((term,), quantity, columns)) or HUMID[:1]
 
 
@@ -108,7 +109,7 @@ def _fleet(solutions: Sequence[tuple[float, Solution]]) -> Solution:
 
 
 def _value(one: Colocation, solution: Solution, terms: tuple[str, ...]) -> Array:
-    value: Array = np.maximum(solution(one.terms(terms)), 0.0)
+    value: Array = np.maximum(solution(one.terms(terms)), lowest(one.inputs.quantity))
     return value
 
 

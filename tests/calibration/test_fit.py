@@ -5,6 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from edge.correction.inputs import Inputs
 from edge.correction.model import Correction
 from edge.fit.choose import NothingToFit, Trial, choose, compared, trials
 from edge.fit.cross import Fleet
@@ -180,3 +181,18 @@ def test_sensors_beside_one_monitor_are_at_one_site_whatever_the_table_says() ->
     members = [colocation("n1", "n1", 300, 1), colocation("n2", "n2", 300, 1), colocation("n3", "n3", 300, 2)]
     sites = [one.site for one in one_site_each(members)]
     assert sites[0] == sites[1] != sites[2]
+
+
+def test_a_temperature_may_be_below_zero() -> None:
+    one = colocation(hours=400)
+    true = one.inputs.columns["temp"] - 20.0
+    columns = {"temp": true + 2.0, "rh": one.inputs.columns["rh"]}
+    noise = np.random.default_rng(3).normal(size=400) * 0.2
+    cold = replace(
+        one, inputs=Inputs.of("temp", one.inputs.time, HOUR, columns), reference=true + noise, cached={}
+    )
+    campaign = fit([cold])
+    assert campaign.cv.rmse < 0.3
+    value = campaign.nodes[0].correction.value(cold.inputs)
+    assert value.min() < -10
+    assert abs(value - true).max() < 1
