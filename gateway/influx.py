@@ -31,6 +31,7 @@ VARIABLES = {
     "bucket": "GONGI_INFLUX_BUCKET",
 }
 
+
 class SettingsError(Problem):
     """The environment names an InfluxDB, but not completely."""
 
@@ -54,7 +55,9 @@ class Settings:
             advice = f"set {' and '.join(missing)}, or unset all GONGI_INFLUX_* to go without InfluxDB"
             raise SettingsError("InfluxDB is configured in part", ", ".join(missing), advice)
         if not re.match(r"https?://[^/\s]+", found["url"]):
-            raise SettingsError(f"not an address: {found['url']}", VARIABLES["url"], "such as http://127.0.0.1:8086")
+            raise SettingsError(
+                f"not an address: {found['url']}", VARIABLES["url"], "such as http://127.0.0.1:8086"
+            )
         return cls(**found)
 
 
