@@ -182,9 +182,8 @@ def measure(batches: int, rounds: int) -> dict[str, Any]:
                 folder = Path(scratch) / f"{name}{turn}"
                 network_file(folder)
                 reports[name].append(_round(program, name, batches, folder))
-                _tell(
-                    f"round {turn + 1} of {rounds}: {name} {reports[name][-1]['cpu'] / batches * 1e6:.1f} µs a batch"
-                )
+                cpu_us = reports[name][-1]["cpu"] / batches * 1e6
+                _tell(f"round {turn + 1} of {rounds}: {name} {cpu_us:.1f} µs a batch")
     return _summary(reports, batches)
 
 

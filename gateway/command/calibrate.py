@@ -46,7 +46,7 @@ Example:
 """
 
 
-@click.group()
+@click.group(epilog=FIT)
 def calibrate() -> None:
     """Calibrate sensors beside reference monitors, and those that have none by what others have shown."""
 
