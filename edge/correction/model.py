@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from edge.correction.inputs import Inputs, lowest
-from edge.correction.published import PUBLISHED
+from edge.correction.published import CF1, PUBLISHED
 from edge.correction.term import TERMS, matrix
 from edge.problem import Problem
 from edge.readings import Array
@@ -144,7 +144,7 @@ class Correction:
     def value(self, given: Inputs) -> Array:
         """The calibrated values alone, of a series that is already in step with the reference."""
         if self.kind in PUBLISHED:
-            value = PUBLISHED[self.kind](given.raw, given.columns["rh"])
+            value = published(self.kind, given)
         elif self.kind == "curve":
             value = follow(np.array(self.knots), given.raw)
         elif self.kind == "linear":
@@ -165,6 +165,13 @@ class Correction:
     def named(self, serial: str, window: tuple[int, int], data: str) -> "Correction":
         """The same correction for a sensor, with the window [ns] and the hash of the data of its fit."""
         return replace(self, serial=serial, window=window, data=data)
+
+
+def published(kind: str, given: Inputs) -> Array:
+    """A published correction of a device's series, from its CF=1 values where the formula wants them."""
+    cells = given.columns.get(f"{given.quantity}_cf1") if kind in CF1 else None
+    raw = given.raw if cells is None else given.filled(cells)
+    return PUBLISHED[kind](raw, given.columns["rh"])
 
 
 def follow(knots: Array, raw: Array) -> Array:

@@ -46,6 +46,9 @@ def epa_2021(pm: Array, rh: Array) -> Array:
     return value
 
 
+CF1 = ("barkjohn-2021", "barkjohn-2022")
+"""The corrections made for CF=1 values; they take the quantity's own column where a device gives no other."""
+
 PUBLISHED: Mapping[str, Callable[[Array, Array], Array]] = {
     "barkjohn-2021": barkjohn_2021,
     "barkjohn-2022": barkjohn_2022,

@@ -7,7 +7,7 @@ from itertools import pairwise
 import numpy as np
 
 from edge.correction.inputs import lowest
-from edge.correction.model import follow
+from edge.correction.model import follow, published
 from edge.correction.published import PUBLISHED
 from edge.fit.form import Form
 from edge.fit.sample import Colocation
@@ -16,6 +16,8 @@ from edge.readings import Array
 
 TINY = 1e-9
 """The penalty of plain least squares: none, but two terms that are one don't break it."""
+A_TERM, LEANING = 10, 30.0
+"""A sensor with fewer rows a term than this takes the fleet's experience for so many rows in any case."""
 FEWEST = 3
 """A sensor with fewer rows a term than this, or none, is served by the fleet alone."""
 
@@ -90,12 +92,13 @@ class Fleet:
         return least_squares(self._shrunk(place, own, without), form.penalty or TINY, form.stretch)
 
     def _shrunk(self, place: int, own: Array, without: Collection[int]) -> Array:
-        if not self.weight or len(self.members) < 2:
+        weight = self.weight or (LEANING if own[0, 0] < A_TERM * len(self.form.terms) else 0.0)
+        if not weight or len(self.members) < 2:
             return own
         blocks = self.sums.others[place]
         others = blocks[-1] - blocks[list(without)].sum(axis=0)
         count = others[0, 0]
-        return own + others * (self.weight / count) if count >= 1 else own
+        return own + others * (weight / count) if count >= 1 else own
 
     def fleet(self) -> Solution:
         """One solution for all members together, or for one that isn't among them."""
@@ -119,7 +122,7 @@ class Fleet:
         one, kind = self.members[place], self.form.kind
         raw = one.inputs.raw[rows]
         if kind in PUBLISHED:
-            value = PUBLISHED[kind](raw, one.inputs.columns["rh"][rows])
+            value = published(kind, one.inputs)[rows]
         elif kind == "curve":
             value = follow(np.array(solution.knots), raw)
         elif kind == "linear":

@@ -86,7 +86,7 @@ def fit(
     tried = trials(members, candidates(quantity, columns), progress)
     chosen = choose(tried)
     nested = honest(tried)
-    judged = [judge(chosen.fleet, place) for place in range(len(members))]
+    judged = [judge(chosen.fleet, place, chosen.values) for place in range(len(members))]
     nodes = tuple(
         _fitted(chosen, place, nested[place], made, coverage, data)
         for place, (made, coverage) in enumerate(judged)

@@ -1,13 +1,14 @@
 """How far corrected values may be from the truth: intervals that hold on time that the fit hasn't seen."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 
 import numpy as np
 
 from edge.correction.inputs import lowest
 from edge.correction.model import Spread, circumstances
 from edge.fit.cross import Fleet
+from edge.fit.sample import Colocation
 from edge.readings import Array
 
 NOMINAL = 0.9
@@ -16,6 +17,9 @@ BLOCKWISE = 0.5
 LEAST = 0.3
 """A residual below this [unit] says as much as one of this size."""
 FEWEST = 100
+ALONE = 200
+"""Rows from which on a sensor's spread is its own affair."""
+MOST_BLOCKS = 1000
 RIDGE = 0.1
 
 
@@ -45,7 +49,7 @@ def quantiles(relative: Array, block: Array) -> Array:
     order = np.argsort(relative)
     reached = np.cumsum(weight[order]) - weight[order] / 2
     # A few blocks don't show all the weather there is: the fewer, the further out.
-    tail = TAIL * (1 - BLOCKWISE / np.sqrt(count.size))
+    tail = TAIL * (1 - BLOCKWISE / np.sqrt(np.unique(block % MOST_BLOCKS).size))
     ends: Array = np.interp((tail, 1 - tail), reached / weight.sum(), relative[order])
     return ends
 
@@ -67,36 +71,66 @@ class Coverage:
         return min((share for share in self.blocks if np.isfinite(share)), default=float("nan"))
 
 
-def judge(fleet: Fleet, place: int) -> tuple[Spread, Coverage]:
+@dataclass(frozen=True, slots=True)
+class _Rows:
+    """Left-out rows to learn a spread from: time [ns], value and residual [unit], circumstances, block."""
+
+    time: Array
+    value: Array
+    residual: Array
+    around: Array
+    block: Array
+
+    @classmethod
+    def of(cls, one: Colocation, value: Array) -> "_Rows":
+        rows = one.scored & np.isfinite(value)
+        around = circumstances(value, one.inputs)[rows]
+        residual = one.reference[rows] - value[rows]
+        return cls(one.inputs.time[rows], value[rows], residual, around, one.block[rows])
+
+    def without(self, begin: int, end: int) -> "_Rows":
+        """The rows outside [begin, end) ns."""
+        kept = (self.time < begin) | (self.time >= end)
+        return _Rows(*(getattr(self, cell.name)[kept] for cell in fields(self)))
+
+
+def _joint(parts: Sequence[_Rows]) -> Spread:
+    """One spread of all parts; a block of one member is not that of another."""
+    value, residual, around = (
+        np.concatenate([getattr(part, name) for part in parts]) for name in ("value", "residual", "around")
+    )
+    block = np.concatenate([part.block + MOST_BLOCKS * number for number, part in enumerate(parts)])
+    return spread(value, residual, around, block)
+
+
+def judge(fleet: Fleet, place: int, left_out: Sequence[Array]) -> tuple[Spread, Coverage]:
     """A member's spread, and how well intervals made in the same way cover blocks that neither their values
-    nor their spread have seen."""
-    one = fleet.members[place]
-    floor = lowest(one.inputs.quantity)
-    left_out = fleet.left_out(place)
-    whole = _spread(fleet, place, left_out, one.scored)
+    nor their spread have seen; `left_out` are all members' left-out values.
+
+    A member with few rows learns its spread together with the others.
+    """
+    one, value = fleet.members[place], left_out[place]
+    few = one.scored.sum() < ALONE
+    others = [
+        _Rows.of(other, cells)
+        for other, cells in zip(fleet.members, left_out, strict=True)
+        if few and other is not one
+    ]
     covered = np.zeros(one.reference.size, bool)
     width = np.full(one.reference.size, np.nan)
     for block in range(one.blocks):
         rows = np.flatnonzero(one.scored & (one.block == block))
         if not rows.size:
             continue
-        beside = fleet.left_out(place, {block})
-        seen = one.scored & (one.block != block)
-        made = _spread(fleet, place, beside, seen) if seen.sum() >= 2 else whole
-        scale = made.scale(left_out, one.inputs)[rows]
-        low, high = (
-            np.maximum(left_out[rows] + made.lower * scale, floor),
-            left_out[rows] + made.upper * scale,
-        )
+        own = _Rows.of(one, fleet.left_out(place, {block}))
+        made = _joint([part.without(*one.edges[block : block + 2]) for part in (own, *others)])
+        scale = made.scale(value, one.inputs)[rows]
+        floor = lowest(one.inputs.quantity)
+        low, high = np.maximum(value[rows] + made.lower * scale, floor), value[rows] + made.upper * scale
         covered[rows] = (one.reference[rows] >= low) & (one.reference[rows] <= high)
         width[rows] = high - low
-    return whole, _coverage(one.node, covered, width, one.block, one.scored, one.blocks)
-
-
-def _spread(fleet: Fleet, place: int, value: Array, rows: Array) -> Spread:
-    one = fleet.members[place]
-    around = circumstances(value, one.inputs)[rows]
-    return spread(value[rows], one.reference[rows] - value[rows], around, one.block[rows])
+    coverage = _coverage(one.node, covered, width, one.block, one.scored, one.blocks)
+    return _joint([_Rows.of(one, value), *others]), coverage
 
 
 def _coverage(node: str, covered: Array, width: Array, block: Array, scored: Array, blocks: int) -> Coverage:

@@ -124,3 +124,12 @@ def test_intervals_hold_their_value_and_masses_are_positive(pm: list[float], rh:
 def test_every_term_is_finite_where_its_columns_are() -> None:
     one = colocation(hours=200, channels=True)
     assert np.isfinite(matrix(tuple(TERMS), one.inputs)).all()
+
+
+def test_barkjohns_corrections_take_cf1_values_where_there_are_some() -> None:
+    plain = series([30.0, 30.0])
+    both = replace(plain, columns={**plain.columns, "pm25_cf1": np.array([40.0, np.nan])})
+    old, bands = (Correction(form=form, kind=form, quantity="pm25") for form in ("barkjohn-2021", "epa-2021"))
+    assert old.value(plain)[0] == pytest.approx(17.16)
+    assert old.value(both) == pytest.approx([0.524 * 40 - 4.31 + 5.75, 17.16])
+    assert bands.value(both)[0] == pytest.approx(17.16)
