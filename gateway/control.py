@@ -6,6 +6,7 @@ from datetime import UTC, datetime, timedelta
 from hashlib import sha256
 
 import msgspec
+import structlog
 
 from edge.decision import Ahead, Decision, Measured, Policy, RoomState
 from edge.forecast import Forecaster, Forecasts
@@ -21,6 +22,8 @@ from gateway.live import Horizon, Latest, Live, Outlook
 from gateway.metrics import Metrics
 from gateway.present import Present, Rooms
 from gateway.river import Block
+
+log = structlog.get_logger()
 
 PACE = 0.5
 """Seconds between two looks ahead: at more blocks a second, several share one."""
@@ -102,7 +105,7 @@ class Decide:
         keys = dict.fromkeys(
             (p.site, p.room) for p in places if p and (p.site, p.room) in self._rooms.actuators
         )
-        decisions = tuple(one for key in keys for one in self._decide(self._rooms, key, now))
+        decisions = tuple(one for key in keys for one in self._attempt(self._rooms, key, now))
         self._metrics.count("decisions", len(decisions))
         self._actuate.take(decisions, self._drafts(block), self._names(), now)
         return replace(block, decisions=decisions)
@@ -114,6 +117,15 @@ class Decide:
     def _names(self) -> bytes:
         model, network = self._forecaster.model.id, self._live.network.hash
         return msgspec.json.encode({"model": model, "network": network, "policy": self.policy_hash})
+
+    def _attempt(self, rooms: Rooms, key: tuple[str, str], now: int) -> tuple[Decision, ...]:
+        """The room's decisions; none where they fail, so that the other rooms have theirs."""
+        try:
+            return self._decide(rooms, key, now)
+        except Exception:
+            log.exception("no decision for a room", site=key[0], room=key[1])
+            self._metrics.count("stage_failures", stage="decide")
+            return ()
 
     def _decide(self, rooms: Rooms, key: tuple[str, str], now: int) -> tuple[Decision, ...]:
         site = self._live.network.sites[key[0]]

@@ -48,13 +48,21 @@ class Gateway(Assembly):
     # -- life -------------------------------------------------------------------------------------------
 
     def start(self) -> None:
-        """Build everything, then run in a thread of its own; errors of the network files are raised here."""
+        """Build everything, then run in a thread of its own."""
+        self.prepare()
+        self.begin()
+
+    def prepare(self) -> None:
+        """Build everything without a word to the broker; raises what is wrong with files and folders."""
         self.assemble(load(self.options.network))
         # Blocks of a thousand messages are many short-lived lists and no cycles: collect seldom, and not what
         # stays for the process's life.
         gc.freeze()
         gc.set_threshold(50_000, 20, 100)
         self.chores = self._chores()
+
+    def begin(self) -> None:
+        """Connect, and run in a thread of its own."""
         self._thread = threading.Thread(target=self._run, name="river", daemon=True)
         self._thread.start()
 

@@ -70,12 +70,14 @@ def serve(
         archive_quiet=archive_quiet,
     )
     gateway = Gateway(options, CLOCKS[clock]())
-    gateway.start()
+    gateway.prepare()
     with ExitStack() as ending:
-        ending.callback(gateway.stop)
         page = create_app(gateway.live, gateway.history, gateway.report, gateway.metrics.text)
+        # Before a word to the broker: a second start by mistake must not take over the first one's session.
         serving = serve_console(page, *listening)
         ending.callback(serving.stop)
+        ending.callback(gateway.stop)
+        gateway.begin()
         log.info("console", url=serving.url)
         signal.signal(signal.SIGTERM, _interrupt)
         try:

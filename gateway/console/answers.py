@@ -162,6 +162,7 @@ class SiteNow(Answer):
     alarms: list[AlarmNow]
     silent: list[NodeNow] = Field(description="Nodes not fresh, but for those that an alarm names.")
     new_nodes: list[NewNode]
+    more_new_nodes: int = 0
     refused: str = Field(description="Why the changed network file was refused; empty: it wasn't.")
     notice: Notice
 

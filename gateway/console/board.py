@@ -48,6 +48,8 @@ def notice(nodes: Iterable[Node], words: Words) -> Notice:
 
 SHARED = 20
 """A list of all sites is made anew after so many times what it took: a twentieth of a core at most."""
+MOST_STRANGERS = 50
+"""New monitors that a page lists by name: anybody can invent more."""
 
 
 class Board:
@@ -131,6 +133,7 @@ def site_now(site: Site, scene: Scene) -> SiteNow:
     alarms = [alarm for alarm in scene.alarms if _concerns(alarm, site, scene)]
     told = {alarm.about for alarm in alarms}
     everywhere = [node for room in (*rooms, outside) for node in room.nodes]
+    strangers = sorted(scene.quarantine.items())
     return SiteNow(
         id=site.id,
         name=scene.name(site),
@@ -143,7 +146,8 @@ def site_now(site: Site, scene: Scene) -> SiteNow:
         rooms=rooms,
         alarms=[_alarm(alarm, site, scene) for alarm in alarms],
         silent=[node for node in everywhere if node.id not in told and node.state != "fresh"],
-        new_nodes=[_new(id, number, scene.words) for id, number in sorted(scene.quarantine.items())],
+        new_nodes=[_new(id, number, scene.words) for id, number in strangers[:MOST_STRANGERS]],
+        more_new_nodes=max(0, len(strangers) - MOST_STRANGERS),
         refused=scene.refused,
         notice=notice((stand.node for stand in stands), scene.words),
     )
