@@ -3,7 +3,7 @@
 import json
 import re
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
@@ -12,6 +12,9 @@ from gateway.calibration import NoCampaign, colocations, load
 from gateway.command import main
 from gateway.table import read
 from tests.calibration.campaign import START, colocation, fleet, table
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Page
 
 
 def call(capsys: pytest.CaptureFixture[str], *arguments: str | Path) -> tuple[int, str, str]:
@@ -145,3 +148,23 @@ def test_a_table_without_hours_is_no_campaign(tmp_path: Path) -> None:
     path.write_text("time,pm25,rh,temp,ref_pm25\n2026-01-01T00:00:00Z,1,1,1,1\n", "utf-8")
     with pytest.raises(NoCampaign, match="at most 0 hours"):
         colocations(read(path), "pm25", "Asia/Seoul")
+
+
+def test_the_page_opens_in_a_browser_and_asks_for_nothing(
+    campaign_table: Path, tmp_path: Path, page: "Page", capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "page.html"
+    call(capsys, "fit", campaign_table, "--html", path)
+    asked, wrong = [], []
+    page.on("request", lambda request: asked.append(request.url))
+    page.on("console", lambda message: wrong.append(message.text))
+    page.on("pageerror", lambda error: wrong.append(str(error)))
+    page.set_viewport_size({"width": 380, "height": 800})
+    page.goto(path.as_uri())
+    assert asked == [path.as_uri()]
+    assert wrong == []
+    # On a telephone tables scroll in their own boxes; the page itself doesn't.
+    assert page.evaluate("document.documentElement.scrollWidth") <= 380
+    boxes = page.locator("svg").evaluate_all("all => all.map(one => one.getBBox().width)")
+    assert len(boxes) == 14
+    assert all(300 < width <= 470 for width in boxes)
