@@ -4,7 +4,8 @@ This file and `main.py` are all that an update never replaces. What they know st
 replaced whole by renaming, so that a power cut leaves the old one or the new one:
 
 `slot` runs ("": the cable's files), it is `release`; `trial`: the slot to be proved, `boots` of it so far;
-`worked`: what must work in it; `tried`: the highest release ever run; `failed`: the last [release, word].
+`worked`: what must work in it; `tried`: the highest release ever run; `failed`: the last [release, word];
+`receiving`: this boot is for the download of a release.
 """
 
 import json
@@ -22,6 +23,7 @@ class Slots:
         self.running = ""
         self.on_trial = False
         self.facts = {"slot": "", "release": 0, "trial": None, "boots": 0, "tried": 0, "failed": None}
+        self.facts["receiving"] = None
 
     def begin(self) -> list:
         """Choose for this boot and count it; return the folders to import from, before any other."""

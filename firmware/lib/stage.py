@@ -14,8 +14,7 @@ from lib.update import Refused
 
 BLOCK = 4096
 PIECE = 512
-# A manifest of 100 files.
-MOST_MANIFEST = 12288
+MOST_MANIFEST = 16384
 
 
 def mac(key: bytes, parts: object) -> bytes:
@@ -56,6 +55,20 @@ def size(path: str) -> int:
         return 0
 
 
+def make(folder: str) -> None:
+    """Make a folder where it isn't there."""
+    try:
+        os.mkdir(folder)
+    except OSError:
+        pass
+
+
+def free(root: str) -> int:
+    """Return the free bytes of the flash."""
+    stat = os.statvfs(root or "/")
+    return stat[0] * stat[3]
+
+
 def wipe(folder: str) -> None:
     """Remove a folder's files; empty folders stay."""
     try:
@@ -71,7 +84,10 @@ def wipe(folder: str) -> None:
 
 
 class Stage:
-    """The release that arrives; `at` is the next byte of the stream, `total` the stream's end once known."""
+    """The release that arrives; `at` is the next byte of the stream, `total` the stream's end once known.
+
+    The manifest stays on flash and is read line by line: a heap that is nearly full must do.
+    """
 
     def __init__(self, slots: object, device: tuple, key: bytes) -> None:
         self.slots = slots
@@ -82,10 +98,9 @@ class Stage:
         self.offered = None  # release, the manifest's bytes and HMAC
         self.at = 0
         self.total = 0
-        self._files = []
         self._file = None
-        self._index = 0
         self._left = 0
+        self._line = 0  # where in the manifest the next file's line begins
 
     def resume(self) -> None:
         """Take up what an earlier boot began."""
@@ -102,11 +117,7 @@ class Stage:
                 pass
 
     def offer(self, release: int, manifest: int, code: str) -> None:
-        """Begin or go on with a release; raise Refused."""
-        if self.slots.facts["trial"] is not None:
-            raise Refused("trial")
-        if release <= max(self.slots.facts["tried"], self.slots.facts["release"]):
-            raise Refused("older")
+        """Begin or go on with a release that has been judged; raise Refused."""
         if not 0 < manifest <= MOST_MANIFEST or len(code) != 64:
             raise Refused("manifest")
         if self.offered != [release, manifest, code]:
@@ -133,18 +144,19 @@ class Stage:
 
     def proof(self):
         """Read every file back, yielding after each; raise Refused where one isn't what the manifest says."""
-        for name, _, digest in self._files:
+        for digest, _, name, _ in self._files():
             one = hashlib.sha256()
             for piece in pieces(self.folder + "/" + name):
                 one.update(piece)
-            if binascii.hexlify(one.digest()).decode() != digest:
+            if binascii.hexlify(one.digest()) != digest:
                 self.forget()
                 raise Refused("sum")
             yield
 
     def try_out(self, worked: list) -> None:
         """Let the next boot run it; its number is spent from now on."""
-        self.slots.store(trial=self.slot, boots=0, tried=self.offered[0], worked=worked)
+        release = self.offered[0]
+        self.slots.store(trial=self.slot, boots=0, tried=release, worked=worked, receiving=None)
 
     def forget(self) -> None:
         """Leave no release half arrived."""
@@ -158,7 +170,7 @@ class Stage:
 
     def _begin(self, offered: list) -> None:
         self.forget()
-        self._folder(self.folder)
+        make(self.folder)
         with open(self.folder + "/offer.new", "w") as file:
             json.dump(offered, file)
         os.rename(self.folder + "/offer.new", self.folder + "/offer")
@@ -173,9 +185,9 @@ class Stage:
         if self.at < self.offered[1]:
             self._open("manifest", self.offered[1])
             return
-        self._read_manifest()
-        for i, (name, length, _) in enumerate(self._files):
-            self._index = i
+        self._believe(True)
+        for _, length, name, line in self._files():
+            self._line = line
             here = size(self.folder + "/" + name)
             self.at += min(here, length)
             if here < length:
@@ -186,40 +198,46 @@ class Stage:
         """What was being written is whole: open the next."""
         self._close()
         if not self.total:
-            self._read_manifest()
-            self._index = -1
-            self._reserve()
-        self._index += 1
-        if self._index < len(self._files):
-            name, length, _ = self._files[self._index]
+            self._believe(False)
+            self._line = 0
+        for _, length, name, line in self._files(self._line):
+            self._line = line
             self._open(name, length)
+            return
 
     def _open(self, name: str, length: int) -> None:
         path = self.folder + "/" + name
         if "/" in name:
-            self._folder(path[: path.rfind("/")])
+            make(path[: path.rfind("/")])
         self._file = open(path, "ab")
         self._left = length - size(path)
-
-    def _folder(self, path: str) -> None:
-        try:
-            os.mkdir(path)
-        except OSError:  # it is there
-            pass
 
     def _close(self) -> None:
         if self._file:
             self._file.close()
         self._file = None
 
-    def _read_manifest(self) -> None:
-        """Believe the manifest, or forget the release; raise Refused."""
+    def _files(self, line: int = 0):
+        """Yield (SHA-256, bytes, path, where the next line begins) of the manifest's files."""
+        with open(self.folder + "/manifest", "rb") as file:
+            file.seek(line)
+            if not line:
+                file.readline()
+            while True:
+                words = file.readline().split()
+                if not words:
+                    return
+                digest, length, name = words
+                yield digest, int(length), name.decode(), file.tell()
+
+    def _believe(self, resumed: bool) -> None:
+        """Judge the manifest; raise Refused, and forget the release, where it isn't to be believed."""
         path = self.folder + "/manifest"
         try:
             if not same(mac(self.key, pieces(path)), binascii.unhexlify(self.offered[2])):
                 raise Refused("mac")
-            with open(path) as file:
-                self._accept(json.load(file))
+            with open(path, "rb") as file:
+                self._accept(json.loads(file.readline()), resumed)
         except (ValueError, KeyError, TypeError):
             self.forget()
             raise Refused("manifest")
@@ -227,20 +245,17 @@ class Stage:
             self.forget()
             raise
 
-    def _accept(self, manifest: dict) -> None:
+    def _accept(self, facts: dict, resumed: bool) -> None:
         wanted = self.device + (self.offered[0], getattr(sys.implementation, "_mpy", 6) & 255)
         for name, value in zip(("node", "kind", "chip", "release", "mpy"), wanted):
-            if manifest[name] != value:
+            if facts[name] != value:
                 raise Refused(name)
-        self._files = manifest["files"]
-        for name, length, _ in self._files:
-            if length < 1 or name[0] == "/" or ".." in name:
+        blocks, total = 8, self.offered[1]
+        for digest, length, name, _ in self._files():
+            if len(digest) != 64 or length < 1 or name[0] == "/" or ".." in name:
                 raise Refused("manifest")
-        self.total = self.offered[1] + sum(length for _, length, _ in self._files)
-
-    def _reserve(self) -> None:
-        stat = os.statvfs(self.slots.root or "/")
-        wanted = sum(length // BLOCK + 1 for _, length, _ in self._files) + 8
-        if wanted * BLOCK > stat[0] * stat[3]:
-            self.forget()
+            total += length
+            blocks += length // BLOCK + 1
+        if not resumed and blocks * BLOCK > free(self.slots.root):
             raise Refused("room")
+        self.total = total

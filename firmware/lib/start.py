@@ -6,12 +6,16 @@ import sys
 
 from lib.device import Reboot
 
-APPLICATIONS = {"node": ("node.app", "Node"), "actuator": ("actuator.app", "Actuator")}
+APPLICATIONS = {
+    "node": ("node.app", "Node"),
+    "actuator": ("actuator.app", "Actuator"),
+    "receiver": ("lib.receiver", "Receiver"),
+}
 
 
 def application(config: dict, board: object) -> object:
     """Return the application that the configuration's kind names."""
-    module, name = APPLICATIONS[config["kind"]]
+    module, name = APPLICATIONS["receiver" if board.slots.facts["receiving"] else config["kind"]]
     kind = getattr(__import__(module, None, None, (name,)), name)
     return kind(config, board)
 

@@ -68,7 +68,7 @@ def _check(files: tuple[tuple[str, bytes], ...]) -> None:
 
 
 def manifest(bundle: Bundle, node: str) -> bytes:
-    """The exact bytes that are signed: which device, which release, and each file's size and SHA-256."""
+    """The exact bytes that are signed: a line of JSON, then a line for each file."""
     facts = {
         "node": node,
         "kind": bundle.kind,
@@ -76,9 +76,9 @@ def manifest(bundle: Bundle, node: str) -> bytes:
         "version": bundle.version,
         "release": bundle.release,
         "mpy": MPY,
-        "files": [[path, len(data), sha256(data).hexdigest()] for path, data in bundle.files],
     }
-    return json.dumps(facts, separators=(",", ":")).encode()
+    lines = (f"{sha256(data).hexdigest()} {len(data)} {path}" for path, data in bundle.files)
+    return "\n".join((json.dumps(facts, separators=(",", ":")), *lines, "")).encode()
 
 
 def sign(signed: bytes, key: bytes) -> str:

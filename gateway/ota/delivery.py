@@ -10,15 +10,17 @@ import msgspec
 from edge.quantity import QUANTITIES
 from gateway.ota.record import ENDS, Device, State
 
-CHUNK = 1024
-"""Bytes of the stream in a message: 1.5 KB as JSON, which a device's buffer of 2 KB holds."""
+CHUNK = 512
+"""Bytes of the stream in a message: a device whose heap is nearly full still decodes it."""
 WINDOW = 8192
 """Bytes sent ahead of what is acknowledged; a device acknowledges every 4 KB."""
-OFFER_S = 4.0
+OFFER_S = 2.0
 """Seconds without an answer after which the offer is made again; the answer says where to go on."""
-AGAIN = frozenset({"chunk", "offer", "sum"})
-"""Words after which the release is offered again: something was lost or torn on the way."""
-MOST_AGAIN = 5
+LATER = frozenset({"early", "offer"})
+"""Words after which it is offered again a little later: just switched on, or between two boots."""
+AGAIN = frozenset({"chunk", "sum"})
+"""Words after which it is offered again at once: something was torn on the way."""
+MOST_AGAIN = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +41,8 @@ class Parcel:
 class Delivery:
     """Moves a device from `waiting` to an end; `send(leaf, content)` publishes to it at QoS 0.
 
-    `patience` [s]: how long it may be silent before it counts as away; `minutes`: how long a trial may last.
+    `patience` [s]: how long it may be silent before it counts as away; `minutes`: how long a trial may last,
+    or a download without progress.
     """
 
     def __init__(
@@ -55,7 +58,7 @@ class Delivery:
         self._parcel: Parcel | None = None
         self._stream = b""
         self._sent = self._acked = self._again = self._counter = 0
-        self._heard = self._offered = self._began = 0.0
+        self._heard = self._offered = self._began = self._moved = 0.0
         self._confirmed = False
         self._boot: object = None
 
@@ -63,7 +66,7 @@ class Delivery:
         """Offer the release, or go on watching a trial."""
         self._parcel = self._make()
         self._stream = self._parcel.stream
-        self._heard = self._began = now
+        self._heard = self._began = self._moved = now
         if self.device.state == State.WAITING:
             self.device.state, self.device.of = State.SENDING, len(self._stream)
             self._offer(now)
@@ -73,6 +76,8 @@ class Delivery:
         if self.device.state == State.SENDING:
             if now - self._heard > self._patience:
                 self._end(State.AWAY, "no answer")
+            elif now - self._moved > self._trial_s:
+                self._end(State.FAILED, "stuck")
             elif now - max(self._heard, self._offered) > OFFER_S:
                 self._offer(now)
         elif self.device.state == State.TRIAL and now - self._began > self._trial_s:
@@ -101,12 +106,15 @@ class Delivery:
         elif content.get("trial"):
             self._try(now)
         elif isinstance(at := content.get("at"), int) and 0 <= at <= len(self._stream):
+            self._moved = now if at > self._acked else self._moved
             self._acked = self.device.at = at
             if content.get("op") == "update":
                 self._sent = at
             self._pump()
 
     def _refused(self, word: str, now: float) -> None:
+        if word in LATER:
+            return
         self._again += 1
         if word in AGAIN and self._again < MOST_AGAIN:
             self._offer(now)
@@ -125,6 +133,9 @@ class Delivery:
             self._try(now)
         elif isinstance(failed, list) and failed[:1] == [ours] and trial is None:
             self._end(State.FAILED, str(failed[-1]))
+        elif content.get("receiving") and self.device.state == State.SENDING:
+            self._heard = now
+            self._offer(now)
 
     def _obs(self, content: Mapping[str, Any], now: float) -> None:
         """Samples of the boot in which the release was confirmed: the update is through."""

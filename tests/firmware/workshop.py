@@ -162,6 +162,8 @@ class Ear:
 class Process:
     """One device: a MicroPython process with an ESP32's heap; its flash outlives it."""
 
+    heap = "128k"
+
     def __init__(self, program: str, folder: Path, config: dict[str, Any]) -> None:
         folder.mkdir(parents=True, exist_ok=True)
         self.program = program
@@ -182,7 +184,9 @@ class Process:
         path.write_text(json.dumps(self.config))
         with (self.folder / "output.log").open("ab") as log:
             self.process = subprocess.Popen(
-                [self.program, "-X", "heapsize=128k", str(compiled.main()), str(path)], stdout=log, stderr=log
+                [self.program, "-X", f"heapsize={self.heap}", str(compiled.main()), str(path)],
+                stdout=log,
+                stderr=log,
             )
 
     def kill(self) -> None:

@@ -7,7 +7,7 @@ import os
 
 from lib.stage import Stage, mac, same
 from lib.trial import confirm
-from lib.update import Refused
+from lib.update import Refused, judge
 from memory import Random, mount, unmount
 from sim.ramflash import RamFlash
 from slots import BOOTS, Slots
@@ -29,12 +29,18 @@ def release(number: int, size: int = 700) -> tuple:
     return packed(number, files)
 
 
-def packed(number: int, files: dict, lies: dict | None = None) -> tuple:
+def packed(number: int, files: dict, lies: object = None) -> tuple:
     sums = {name: binascii.hexlify(hashlib.sha256(data).digest()).decode() for name, data in files.items()}
     facts = {"node": "1-2-a", "kind": "node", "chip": "unix", "version": "0.2.0", "release": number, "mpy": 6}
-    facts["files"] = [[name, len(data), sums[name]] for name, data in sorted(files.items())]
-    facts.update(lies or {})
-    manifest = json.dumps(facts).encode()
+    lines = [
+        b"%s %d %s\n" % (sums[name].encode(), len(data), name.encode())
+        for name, data in sorted(files.items())
+    ]
+    if isinstance(lies, dict):
+        facts.update(lies)
+    elif lies:
+        lines.append(lies)
+    manifest = json.dumps(facts).encode() + b"\n" + b"".join(lines)
     stream = manifest + b"".join(data for _, data in sorted(files.items()))
     return manifest, code(manifest), stream, sums
 
@@ -62,6 +68,7 @@ def new() -> tuple:
 def offer(slots: Slots, number: int, one: tuple, stage: Stage | None = None) -> Stage:
     stage = stage or Stage(slots, DEVICE, KEY)
     stage.resume()
+    judge(slots, number)
     stage.offer(number, len(one[0]), one[1])
     return stage
 
@@ -150,10 +157,12 @@ def test_words_of_refusal() -> None:
         ("chip", {"chip": "esp32"}),
         ("release", {"release": 6}),
         ("mpy", {"mpy": 5}),
-        ("manifest", {"files": [["../main.py", 3, "00"]]}),
-        ("manifest", {"files": [["/main.py", 3, "00"]]}),
-        ("manifest", {"files": 3}),
-        ("room", {"files": [["lib/big.mpy", 10000000, "00"]]}),
+        ("manifest", b"%s 3 ../main.py\n" % (b"0" * 64)),
+        ("manifest", b"%s 3 /main.py\n" % (b"0" * 64)),
+        ("manifest", b"%s 0 lib/x.mpy\n" % (b"0" * 64)),
+        ("manifest", b"%s 3\n" % (b"0" * 64)),
+        ("manifest", b"00 3 lib/x.mpy\n"),
+        ("room", b"%s 10000000 lib/big.mpy\n" % (b"0" * 64)),
     ):
         other = packed(5, files, lie)
         stage = offer(slots, 5, other)
