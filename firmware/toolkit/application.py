@@ -22,18 +22,22 @@ VERSION = "version"
 KINDS = ("node", "actuator")
 
 
-# The next boot runs the cable's files, not a slot of an update; which releases were ever tried stays known.
+# The next boot runs the cable's files, not a slot of an update, and is no safe mode; which releases were ever
+# tried stays known.
 CABLE = """\
 import json, os
-try:
-    with open("/slots.json") as f:
-        s = json.load(f)
-    s.update(slot="", trial=None, boots=0, failed=None)
-    with open("/slots.json.new", "w") as f:
-        json.dump(s, f)
-    os.rename("/slots.json.new", "/slots.json")
-except (OSError, ValueError):
-    pass
+def change(path, **facts):
+    try:
+        with open(path) as f:
+            s = json.load(f)
+        s.update(facts)
+        with open(path + ".new", "w") as f:
+            json.dump(s, f)
+        os.rename(path + ".new", path)
+    except (OSError, ValueError):
+        pass
+change("/slots.json", slot="", trial=None, boots=0, failed=None, receiving=None)
+change("/boots.json", failed=0)
 """
 
 

@@ -43,9 +43,8 @@ def boards(nodes: list[str], wanted: str, ports: Ports, tell: Told) -> Iterator[
     while nodes:
         node, count = nodes[0], f"{total - len(nodes) + 1} of {total}"
         if port:
-            tell(f"pull the board out, then plug in the one for {node} ({count})")
+            tell("pull the board out")
             await_none(port, wanted, ports)
-        else:
-            tell(f"plug in the board for {node} ({count})")
+        tell(f"plug in the board for {node} ({count})")
         port = await_board(wanted, ports)
         yield node, port

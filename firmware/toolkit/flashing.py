@@ -275,14 +275,15 @@ STEPS: tuple[Step, ...] = (
 def flash(order: Order, around: Surroundings, show: Callable[[str, float], None]) -> Work:
     """Flash one board; `show` hears each step and the share of the whole. Raises `Problem`s."""
     work = Work(order, around)
-    total, done = sum(weight for _, weight, _ in STEPS), 0
+    total, done, told = sum(weight for _, weight, _ in STEPS), 0, False
     with work.stack:
         for name, weight, step in STEPS:
             part = _Part(show, name, done / total, weight / total)
             part(0.0)
             step(work, part)
             done += weight
-            if work.resumed and name in ("probe", "image"):
+            if work.resumed and not told:
+                told = True
                 work.around.tell(f"taken up again: {work.resumed}")
     if not order.dry:
         work.unfinished.done(work.mac)

@@ -45,8 +45,11 @@ class Gateway:
         return self._ask(f"/api/v1/nodes/{id}")
 
     def aside(self, site: str, id: str) -> int:
-        """How many messages of an unknown node it keeps aside."""
-        answer = self._ask(f"/api/v1/sites/{site}") or {}
+        """How many messages of an unknown node it keeps aside; every site tells of them all."""
+        answer = self._ask(f"/api/v1/sites/{site}")
+        if answer is None:
+            sites = (self._ask("/api/v1/sites") or {}).get("sites", [])
+            answer = (self._ask(f"/api/v1/sites/{sites[0]['id']}") if sites else None) or {}
         return sum(new["messages"] for new in answer.get("new_nodes", []) if new["id"] == id)
 
     def _ask(self, path: str) -> dict[str, Any] | None:
@@ -107,6 +110,7 @@ def await_samples(
     ear: Ear,
     progress: Callable[[float], None],
     wait_s: float = WAIT_S,
+    poll_s: float = POLL_S,
 ) -> Proof:
     """Wait for a new sample of every sensor. `before`: what the gateway had. Raises `Unproved`."""
     begun = time.monotonic()
@@ -123,7 +127,7 @@ def await_samples(
         if crash := crashed(said):
             raise Unproved(f"the application stopped: {crash}", node, "report it with `gongi flash --json`")
         progress((time.monotonic() - begun) / wait_s)
-        time.sleep(POLL_S)
+        time.sleep(poll_s)
     raise _why_not(answer, before[0], sensors, node, wait_s)
 
 

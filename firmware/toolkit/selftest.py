@@ -84,6 +84,9 @@ def judge(answers: Sequence[Mapping[str, Any]], sensors: Sequence[Mapping[str, s
         seen: Sequence[str] = next((answer["seen"] for answer in answers if answer["what"] == "air"), [])
         yield from (_wifi_fault(a["ssid"], a["state"], seen) for a in answers if a["what"] == "wifi")
     elif not any(answer["what"] == "broker" and answer["state"] == "ok" for answer in answers):
+        page = next((answer["why"] for answer in answers if answer["what"] == "portal"), "")
+        if page:
+            yield Fault("wifi-portal", f"the Wi-Fi lets nobody out before a {page}", PORTAL)
         yield from (_broker_fault(a) for a in answers if a["what"] == "broker")
 
 
@@ -137,7 +140,12 @@ def _named(found: Sequence[Any]) -> str:
     return " and ".join(names) or "something else"
 
 
+PORTAL = "ask the school's network administrator to admit the node's MAC, or take another network"
 WIFI = {
+    "enterprise": (
+        "the Wi-Fi “{ssid}” is 802.1X: it wants a person's name",
+        "an ESP32 with this MicroPython can't join it: take another network in wifi.toml",
+    ),
     "password": ("the Wi-Fi “{ssid}” refuses the password", "correct its password in wifi.toml"),
     "absent": (
         "the Wi-Fi “{ssid}” isn't there",
@@ -145,7 +153,7 @@ WIFI = {
     ),
     "refused": (
         "the Wi-Fi “{ssid}” refuses the node",
-        "let the school's network administrator admit its MAC; 802.1X (user and password) can't be joined",
+        "ask the school's network administrator to admit its MAC",
     ),
     "timeout": (
         "the Wi-Fi “{ssid}” gives no address",

@@ -4,6 +4,7 @@ import json
 import tomllib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from ipaddress import IPv4Address
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +27,8 @@ password = "…"
 ssid = "bench"
 password = "…"
 bench = true                      # the first one with --bench
+# hidden = true
+# address = "10.0.0.21"           # fixed: with mask, gateway and dns
 
 [[broker]]                        # tried in this order
 host = "gongi.school.example"
@@ -44,6 +47,16 @@ class Wifi:
     ssid: str
     password: str = ""
     bench: bool = False
+    hidden: bool = False
+    address: tuple[str, ...] = ()
+    """A fixed address, its mask, gateway and name server; empty: the network gives one."""
+
+    def entry(self) -> object:
+        """The network as a device reads it."""
+        if not (self.hidden or self.address):
+            return [self.ssid, self.password]
+        fixed = {"address": list(self.address)} if self.address else {}
+        return {"ssid": self.ssid, "password": self.password, "hidden": self.hidden, **fixed}
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,7 +130,24 @@ def _network(entry: Mapping[str, Any], path: Path) -> Wifi:
         raise BadSettings(
             f"the password of {ssid!r} has {len(password)} characters: 8 to 63 are wanted", str(path)
         )
-    return Wifi(ssid, password, bool(entry.get("bench")))
+    return Wifi(ssid, password, bool(entry.get("bench")), bool(entry.get("hidden")), _fixed(entry, path))
+
+
+FIXED = ("address", "mask", "gateway", "dns")
+
+
+def _fixed(entry: Mapping[str, Any], path: Path) -> tuple[str, ...]:
+    """A fixed address of a network's entry, empty without one."""
+    if not any(name in entry for name in FIXED):
+        return ()
+    found = tuple(str(entry.get(name, "")) for name in FIXED)
+    for name, text in zip(FIXED, found, strict=True):
+        try:
+            IPv4Address(text)
+        except ValueError:
+            what = f"{name} = {text!r} of {entry.get('ssid')!r}: an IPv4 address is wanted"
+            raise BadSettings(what, str(path), f"a fixed address wants all of {', '.join(FIXED)}") from None
+    return found
 
 
 def _broker(entry: Mapping[str, Any], path: Path) -> tuple[str, int]:
@@ -174,7 +204,7 @@ def configuration(
         "brokers": [list(broker) for broker in reach.brokers],
         "user": credentials.user,
         "password": credentials.password,
-        "wifi": [[network.ssid, network.password] for network in reach.networks],
+        "wifi": [network.entry() for network in reach.networks],
         **(device.more or {}),
     }
     if device.kind == "node":

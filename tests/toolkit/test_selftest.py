@@ -1,7 +1,10 @@
 """The board's test of itself: real MicroPython, sensors on wires that may be wrong, a real broker."""
 
 import json
+import socket
+import threading
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +20,7 @@ from tests.firmware.workshop import Wires
 from tests.servers import Mosquitto
 from tests.toolkit.conftest import SENSORS, WIFI, Plug, wired
 
+LIB = ("lib/trust.mpy", "lib/portal.mpy")
 Examine = Callable[..., list[str]]
 
 
@@ -29,7 +33,7 @@ def examine(plug: Plug, wires: Wires, mosquitto: Mosquitto, compiled: Path) -> E
         brokers: list[tuple[str, int]] | None = None,
         sensors: tuple[settings.Sensor, ...] = SENSORS,
         ca: Path | None = None,
-        password: str = "",
+        more: dict[str, Any] | None = None,
         **hardware: Any,
     ) -> list[str]:
         board = plug(installed=True, **wired(wires, **hardware))
@@ -40,10 +44,10 @@ def examine(plug: Plug, wires: Wires, mosquitto: Mosquitto, compiled: Path) -> E
             "gongi/v1",
             "",
         )
-        credentials = Credentials("3-2-a" if password else "", password, "00", 1)
-        device = settings.Device("3-2-a", "hana", sensors)
+        credentials = Credentials("", "", "00", 1)
+        device = settings.Device("3-2-a", "hana", sensors, more=more)
         files = settings.configuration(device, reach, credentials, [ca] if ca else [])
-        lib = {path: data for path, data in build("node", compiled).items() if path == "lib/trust.mpy"}
+        lib = {path: data for path, data in build("node", compiled).items() if path in LIB}
         with opened(Port(board.port)) as line:
             repl = Repl(line, board.port)
             repl.enter()
@@ -80,6 +84,7 @@ def i2c(**changes: Any) -> list[dict[str, Any]]:
         ({"i2cs": i2c(addresses=[0x44])}, "sensor-other", ("an SHT4x at 0x44, not a scd4x (0x62)",)),
         ({"i2cs": []}, "sensor-silent", ("scd4x on i2c1 doesn't answer", "SDA on GPIO21")),
         ({"wifi": {"school": "another"}}, "wifi-password", ("“school” refuses the password", "wifi.toml")),
+        ({"security": {"school": 5}}, "wifi-enterprise", ("“school” is 802.1X", "wifi.toml")),
         ({"wifi": {"cafe": "x"}}, "wifi-absent", ("“school” isn't there", "seen here: cafe")),
     ],
     ids=lambda value: value if isinstance(value, str) else None,
@@ -113,6 +118,26 @@ def test_the_second_network_and_the_second_broker_will_do(examine: Examine, mosq
 def test_a_broker_that_cannot_be_reached_is_told(examine: Examine) -> None:
     (fault,) = examine(brokers=[("127.0.0.1", 1)])
     assert fault.startswith("broker-unreachable | the broker 127.0.0.1:1 can't be reached")
+
+
+def test_a_page_before_the_way_out_is_named(examine: Examine) -> None:
+    def greet() -> None:
+        with suppress(OSError):
+            while True:
+                line, _ = portal.accept()
+                with line:
+                    line.recv(1000)
+                    line.sendall(b"HTTP/1.0 302 Found\r\nLocation: http://login.school/\r\n\r\n")
+
+    with socket.create_server(("127.0.0.1", 0)) as portal:
+        thread = threading.Thread(target=greet)
+        thread.start()
+        port = portal.getsockname()[1]
+        faults = examine(brokers=[("127.0.0.1", 1)], more={"probe": ["127.0.0.1", port, "/"]})
+        portal.shutdown(socket.SHUT_RDWR)
+    thread.join(5)
+    assert faults[0].startswith("wifi-portal | the Wi-Fi lets nobody out before a captive page login.school")
+    assert faults[1].startswith("broker-unreachable")
 
 
 def test_a_name_that_nobody_knows_is_told(examine: Examine) -> None:

@@ -68,6 +68,20 @@ def test_a_mistake_is_told(tmp_path: Path, text: str, words: str) -> None:
         read(written(tmp_path, text))
 
 
+def test_a_hidden_network_and_a_fixed_address_reach_the_device(tmp_path: Path) -> None:
+    fixed = 'address = "10.0.0.21"\nmask = "255.255.255.0"\ngateway = "10.0.0.1"\ndns = "10.0.0.2"\n'
+    path = written(tmp_path, f'[[network]]\nssid = "x"\nhidden = true\n{fixed}[[broker]]\nhost = "b"\n')
+    (network,) = read(path).networks
+    assert network.entry() == {
+        "ssid": "x",
+        "password": "",
+        "hidden": True,
+        "address": ["10.0.0.21", "255.255.255.0", "10.0.0.1", "10.0.0.2"],
+    }
+    with pytest.raises(BadSettings, match="gateway = ''"):
+        read(written(tmp_path, path.read_text().replace('gateway = "10.0.0.1"\n', "")))
+
+
 def test_sensors_find_their_buses() -> None:
     sensors = (Sensor("pms5003", "1"), Sensor("scd4x", "2"), Sensor("sps30", "3"), Sensor("sht4x", "4"))
     assert [entry["bus"] for entry in place(sensors)] == ["uart1", "i2c1", "uart2", "i2c1"]

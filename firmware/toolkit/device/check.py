@@ -12,6 +12,8 @@ HEAR_MS = 3500
 JOIN_MS = 20000
 # What the radio says at first may yet change.
 SURE_MS = {"absent": 6000, "password": 3000}
+# Kinds of security that want a person's name.
+ENTERPRISE = (5, 10, 14, 15)
 patience = [100]  # per cent of these times
 BROKER_S = 10
 MARKS = {"plantower": b"\x42\x4d\x00\x1c", "sds011": b"\xaa\xc0"}
@@ -72,12 +74,13 @@ def i2c(ask):
     return ("swapped", []) if scan(ask["number"], pins["sda"], pins["scl"]) else ("silent", [])
 
 
-def join(name, password):
+def join(name, password, address):
     """Join one network; returns how it went."""
     station = network.WLAN(network.STA_IF)
     station.active(True)
     if station.isconnected():
         station.disconnect()
+    station.ifconfig(tuple(address) if address else "dhcp")
     station.connect(name, password)
     begun = time.ticks_ms()
     while not station.isconnected():
@@ -87,6 +90,27 @@ def join(name, password):
             return word or "timeout"
         time.sleep_ms(100)
     return "ok"
+
+
+def look():
+    """The networks in the air, to their kind of security."""
+    station = network.WLAN(network.STA_IF)
+    station.active(True)
+    try:
+        return {bytes(found[0]).decode(): found[4] for found in station.scan()}
+    except (OSError, ValueError):
+        return {}
+
+
+def portal(config):
+    """What page stands between this network and the broker, empty for none."""
+    import asyncio
+
+    try:
+        from lib.portal import PROBE, ask
+    except ImportError:
+        return ""
+    return asyncio.run(ask(config.get("probe") or PROBE))
 
 
 def text(value):
@@ -161,18 +185,22 @@ def run(ask):
         config = json.load(file)
     clock(ask["utc"])
     online = False
-    for name, password in config["wifi"]:
-        state = join(name, password)
+    seen = look()
+    for entry in config["wifi"]:
+        one = entry if isinstance(entry, dict) else {"ssid": entry[0], "password": entry[1]}
+        name = one["ssid"]
+        enterprise = seen.get(name) in ENTERPRISE
+        state = "enterprise" if enterprise else join(name, one["password"], one.get("address"))
         say(what="wifi", ssid=name, state=state)
         if state == "ok":
             online = True
             break
     if not online:
-        seen = [found[0].decode() for found in network.WLAN(network.STA_IF).scan()]
-        say(what="air", seen=seen)
+        say(what="air", seen=list(seen))
         return
     for host, port in config["brokers"]:
         state, why = broker(host, port, config)
         say(what="broker", host=host, port=port, state=state, why=why)
         if state == "ok":
             return
+    say(what="portal", why=portal(config))

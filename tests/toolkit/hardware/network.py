@@ -35,9 +35,10 @@ class WLAN:
         return -55 if what == "rssi" else joined[0]
 
     def scan(self):
-        return [(name.encode(), b"", 1, -55, 3, False) for name in machine.HARDWARE["wifi"]]
+        kinds = machine.HARDWARE.get("security", {})
+        return [(name.encode(), b"", 1, -55, kinds.get(name, 3), False) for name in machine.HARDWARE["wifi"]]
 
-    def ifconfig(self):
+    def ifconfig(self, settings=None):
         return ("127.0.0.1", "255.0.0.0", "127.0.0.1", "127.0.0.1")
 
     def config(self, *names, **values):

@@ -4,7 +4,7 @@ import sys
 
 sys.path.insert(0, sys.argv[1])
 sys.path.append(sys.argv[3])
-for name in ("machine", "network"):
+for name in ("esp32", "machine", "network"):
     __import__(name)  # the stand-ins stay in sys.modules when the host's files are out of sight
 import os
 
