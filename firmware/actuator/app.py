@@ -7,7 +7,7 @@ from actuator.room import Room
 from lib import ticks as tick
 from lib.device import Device
 from lib.kept import Kept
-from lib.update import Update
+from lib.update import Update, described
 from lib.wire import Scaled
 
 STATE_S = 60
@@ -135,4 +135,4 @@ class Actuator:
             ("safe_level", self.control.safe),
             ("refused", tuple(sorted(self.control.refused.items()))),
             ("stale", self.room.stale),
-        ) + self.update.describe()
+        ) + described(self.board.slots)

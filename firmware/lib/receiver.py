@@ -6,8 +6,8 @@ import errno
 
 from lib import ticks as tick
 from lib.device import Device, Reboot
-from lib.stage import Stage
-from lib.update import Refused, described, judge
+from lib.stage import Refused, Stage
+from lib.update import described, word_against
 
 # The stream is flushed and acknowledged at multiples of this.
 UNIT = 4096
@@ -85,7 +85,9 @@ class Receiver:
         return binascii.unhexlify(key.strip())
 
     def _offer(self, command: dict) -> None:
-        judge(self.slots, int(command["release"]))
+        word = word_against(self.slots, command["release"])
+        if word:
+            raise Refused(word)
         self.stage.offer(int(command["release"]), int(command["manifest"]), str(command["mac"]))
         self._answer(command)
 

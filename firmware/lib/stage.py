@@ -10,11 +10,13 @@ import json
 import os
 import sys
 
-from lib.update import Refused
-
 BLOCK = 4096
 PIECE = 512
 MOST_MANIFEST = 16384
+
+
+class Refused(Exception):
+    """The release, or a part of it, isn't taken; the argument is the word for why."""
 
 
 def mac(key: bytes, parts: object) -> bytes:

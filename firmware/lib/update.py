@@ -1,4 +1,4 @@
-"""Updates of the application, as far as they stay in memory: what `info` says, and the way to the rest.
+"""Updates of the application, as far as they stay in memory.
 
 A release is received in a boot of its own (`lib.receiver`), which has the whole heap for it; the boot after
 that tries it out (`lib.trial`).
@@ -8,27 +8,19 @@ import asyncio
 
 from lib.device import Reboot
 
-# A node that is so young may not have read its sensors yet, and then a trial would prove too little.
-EARLY_S = 120
-
-
-class Refused(Exception):
-    """The release, or a part of it, isn't taken; the argument is the word for why."""
-
-
-def judge(slots: object, release: int) -> None:
-    """Raise Refused for a release that isn't to be received now, or ever."""
-    if slots.facts["trial"] is not None:
-        raise Refused("trial")
-    if release <= max(slots.facts["tried"], slots.facts["release"]):
-        raise Refused("older")
-
 
 def described(slots: object) -> tuple:
     """Return what `info` says of updates."""
     facts = slots.facts
     trial = facts["tried"] if slots.on_trial else None
     return (("release", facts["release"]), ("trial", trial), ("failed", facts["failed"]))
+
+
+def word_against(slots: object, release: int) -> str:
+    """Return why a release isn't to be received now, or ever; "" when it is."""
+    if slots.facts["trial"] is not None:
+        return "trial"
+    return "older" if release <= max(slots.facts["tried"], slots.facts["release"]) else ""
 
 
 class Update:
@@ -40,11 +32,6 @@ class Update:
         self.works = list
         self._offered = asyncio.Event()
         device.operations["update"] = self._offer
-        device.operations["chunk"] = self._chunk
-
-    def describe(self) -> tuple:
-        """Return what `info` says of it."""
-        return described(self.slots)
 
     async def run(self) -> None:
         """Prove what runs, if it is on trial; end the boot when a release is offered."""
@@ -57,23 +44,25 @@ class Update:
         raise Reboot("update")
 
     def _offer(self, command: dict) -> None:
-        release = ("release", int(command["release"]))
+        works = self.works()
+        word = word_against(self.slots, command["release"])
+        # So young it may not have read its sensors yet, and then a trial would prove too little.
+        if (
+            not word
+            and len(works) < len(self.device.config.get("sensors", ()))
+            and self.device.clock.up() < 120
+        ):
+            word = "early"
+        if not word:
+            word = self._leave(works)
+        self.device.reply(
+            command, ("release", command["release"]), ("error", word) if word else ("receiving", True)
+        )
+
+    def _leave(self, works: list) -> str:
         try:
-            judge(self.slots, release[1])
-            self._early()
-            self.slots.store(receiving={"worked": self.works(), "boots": 0})
-        except Refused as why:
-            self.device.reply(command, release, ("error", why.args[0]))
+            self.slots.store(receiving={"worked": works, "boots": 0})
         except OSError:
-            self.device.reply(command, release, ("error", "room"))
-        else:
-            self.device.reply(command, release, ("receiving", True))
-            self._offered.set()
-
-    def _early(self) -> None:
-        wanted = len(self.device.config.get("sensors", ()))
-        if len(self.works()) < wanted and self.device.clock.up() < EARLY_S:
-            raise Refused("early")
-
-    def _chunk(self, command: dict) -> None:
-        self.device.reply(command, ("release", command["release"]), ("error", "offer"))
+            return "room"
+        self._offered.set()
+        return ""

@@ -3,7 +3,7 @@
 from lib.device import Device
 from lib.kept import Kept
 from lib.spool import Spool
-from lib.update import Update
+from lib.update import Update, described
 from lib.wire import Scaled
 from node.sampling import Sampler, Sensors
 from node.sending import Sender
@@ -51,7 +51,7 @@ class Node:
             ("damaged", spool.damaged),
             ("late", self.sampler.late),
             ("busy", self.sender.busy),
-        ) + self.update.describe()
+        ) + described(self.board.slots)
 
     def _sensor(self, entry: dict, driver: object) -> tuple:
         hours = Scaled(self.sensors.ran(entry["serial"], self.device.clock.up()), 10)

@@ -5,9 +5,9 @@ import hashlib
 import json
 import os
 
-from lib.stage import Stage, mac, same
+from lib.stage import Refused, Stage, mac, same
 from lib.trial import confirm
-from lib.update import Refused, judge
+from lib.update import word_against
 from memory import Random, mount, unmount
 from sim.ramflash import RamFlash
 from slots import BOOTS, Slots
@@ -68,7 +68,8 @@ def new() -> tuple:
 def offer(slots: Slots, number: int, one: tuple, stage: Stage | None = None) -> Stage:
     stage = stage or Stage(slots, DEVICE, KEY)
     stage.resume()
-    judge(slots, number)
+    if word_against(slots, number):
+        raise Refused(word_against(slots, number))
     stage.offer(number, len(one[0]), one[1])
     return stage
 
