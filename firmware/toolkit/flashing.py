@@ -132,6 +132,12 @@ def prepare(work: Work, progress: Progress) -> None:
         work.before = (moment(order.gateway, device.id), order.gateway.aside(device.site, device.id))
 
 
+def release(image: Path | None, chip: str) -> str:
+    """The MicroPython that is wanted: of an image of one's own by its name, where that says it."""
+    named = re.search(r"v(\d+\.\d+\.\d+)", image.name) if image else None
+    return named[1] if named else images.IMAGES[chip].version
+
+
 def find(work: Work, progress: Progress) -> None:
     """Find the port, and whether the computer can reset the board."""
     work.port = choose(work.order.port, work.around.ports, work.around.ask)
@@ -150,8 +156,8 @@ def probe(work: Work, progress: Progress) -> None:
         return
     work.mac = work.running.mac
     chip = chip_of(work.running)
-    right = chip and work.running.release == images.IMAGES[chip].version
-    if not right or work.order.erase or work.order.image:
+    right = chip and work.running.release == release(work.order.image, chip)
+    if not right or work.order.erase:
         work.running = None
         work.hang_up()
     begun = work.unfinished.of(work.mac)

@@ -64,6 +64,23 @@ def test_a_torn_cable_is_told_and_taken_up_again(plug: Plug, desk: Desk) -> None
     assert "when it was erased" in desk.told[-1]
 
 
+def test_a_board_that_runs_the_right_micropython_keeps_its_files(plug: Plug, desk: Desk) -> None:
+    board = plug(installed=True)
+    desk.flash(board.port, image=image(desk.folder / "ESP32_GENERIC-20260824-v1.29.0.bin"))
+    assert board.loader
+    assert board.loader.seen == []
+    desk.flash(board.port, image=image(desk.folder / "OWN-v1.29.1.bin"))
+    assert board.loader.erased == 1
+
+
+def test_a_board_is_begun_anew_where_that_is_asked_for(plug: Plug, desk: Desk) -> None:
+    board = plug(installed=True)
+    work = desk.flash(board.port, image=image(desk.folder / "image.bin"), erase=True)
+    assert board.loader
+    assert board.loader.erased == 1
+    assert "main.py" in work.changed
+
+
 @pytest.mark.parametrize(
     ("board", "flash_mib", "words"),
     [

@@ -140,6 +140,32 @@ def test_a_page_before_the_way_out_is_named(examine: Examine) -> None:
     assert faults[1].startswith("broker-unreachable")
 
 
+@pytest.mark.parametrize(
+    ("answer", "words"),
+    [
+        (b"\x20\x02\x00\x05", ("broker-refused", "refuses the node's user or password", "answer 5")),
+        (b"", ("broker-silent", "says nothing", "no MQTT broker")),
+    ],
+    ids=["refused", "silent"],
+)
+def test_a_broker_that_refuses_and_one_that_is_none_are_told(
+    examine: Examine, answer: bytes, words: tuple[str, ...]
+) -> None:
+    def greet() -> None:
+        line, _ = foreign.accept()
+        with line:
+            line.recv(1000)
+            line.sendall(answer)
+
+    with socket.create_server(("127.0.0.1", 0)) as foreign:
+        thread = threading.Thread(target=greet)
+        thread.start()
+        closed = {"probe": ["127.0.0.1", 1, "/"]}
+        (fault,) = examine(brokers=[("127.0.0.1", foreign.getsockname()[1])], more=closed)
+    thread.join(5)
+    assert all(word in fault for word in words), fault
+
+
 def test_a_name_that_nobody_knows_is_told(examine: Examine) -> None:
     (fault,) = examine(brokers=[("nowhere.invalid", 1883)])
     assert fault.startswith("broker-name | the name nowhere.invalid is unknown")

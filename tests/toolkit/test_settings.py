@@ -1,6 +1,7 @@
 """wifi.toml, the sensors' buses, and the file that a device reads."""
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -145,3 +146,12 @@ def test_the_firmware_s_tables_are_read() -> None:
     assert application.version().count(".") == 2
     assert list(application.sources("node"))[-1] == "main.py"
     assert "slots.py" in application.sources("actuator")
+
+
+def test_the_page_s_wiring_is_the_firmware_s() -> None:
+    page = (Path(__file__).parents[2] / "docs" / "build" / "flash.md").read_text("utf-8")
+    rows = re.findall(r"^\| (\w+) \| (tx|rx|scl|sda) \| (\d+) \|", page, re.MULTILINE)
+    table = application.pins()
+    assert {(bus, signal): int(pin) for bus, signal, pin in rows} == {
+        (bus, signal): pin for bus, signals in table.items() for signal, pin in signals.items()
+    }
