@@ -7,8 +7,9 @@ import time
 import machine
 from slots import Slots
 
-# A trial that hangs is ended by this timer; the application's own deadline comes before it.
-TRIAL_MS = 900000
+# A trial that hangs is ended by a timer, and where even that is stuck by the watchdog, which the application
+# sets anew; its own deadline comes before both. [ms]
+TRIAL_MS, STUCK_MS = 900000, 960000
 CRASH_S = 2
 
 slots = Slots("")
@@ -24,6 +25,7 @@ def end_trial(timer: machine.Timer) -> None:
 
 try:
     if slots.on_trial:
+        machine.WDT(timeout=STUCK_MS)
         machine.Timer(1).init(mode=machine.Timer.ONE_SHOT, period=TRIAL_MS, callback=end_trial)
     from board_esp32 import Board
     from lib.start import run

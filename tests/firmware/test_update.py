@@ -283,3 +283,15 @@ def test_the_command_line_is_killed_and_goes_on(
         [*command, "roll", str(released), *arguments], capture_output=True, text=True, timeout=60
     )
     assert third.returncode == 0
+
+
+def test_the_example_of_the_documentation() -> None:
+    text = (FIRMWARE.parent / "docs" / "update.md").read_text()
+    example = text.split("```text manifest\n")[1].split("```")[0].encode()
+    made = Bundle(
+        "node", "esp32", "0.2.0", 1795338898, (("lib/clock.mpy", b"one"), ("node/app.mpy", b"three"))
+    )
+    assert bundle.manifest(made, "3-2-a") == example
+    assert f"`{bundle.sign(example, bytes(range(32)))}`" in text
+    assert f"These {len(example)} bytes" in text
+    assert f"stream has {len(example + made.content)} bytes" in text
