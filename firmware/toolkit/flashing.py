@@ -222,13 +222,23 @@ def write(work: Work, progress: Progress) -> None:
     loader(work).write(work.image, images.CHIPS[work.found.chip].offset, progress)
     _reached(work, WRITTEN)
     loader(work).start()
-    repl = work.repl()
-    try:
-        repl.enter(BOOT_S)
-    except NoRepl as error:
-        advice = "press EN (RST) once and repeat the call: it goes on from here"
-        raise NoRepl("MicroPython is written and doesn't start", work.port.device, advice) from error
-    work.running = repl.who()
+    work.running = _awake(work).who()
+
+
+def _awake(work: Work) -> Repl:
+    """The REPL of a board that starts; a chip's own USB port goes away and comes back meanwhile."""
+    deadline = time.monotonic() + BOOT_S
+    while True:
+        try:
+            repl = work.repl()
+            repl.enter(max(1.0, deadline - time.monotonic()))
+            return repl
+        except (Problem, OSError) as error:
+            work.hang_up()
+            if time.monotonic() > deadline:
+                advice = "press EN (RST) once and repeat the call: it goes on from here"
+                raise NoRepl("MicroPython is written and doesn't start", work.port.device, advice) from error
+            time.sleep(0.2)
 
 
 def copy(work: Work, progress: Progress) -> None:

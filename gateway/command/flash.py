@@ -225,7 +225,9 @@ class Bench:
 
     def say(self, words: str, style: str = "") -> None:
         """Tell the person; standard output is left to `--json`."""
-        self.console.print(words, style=style or None, highlight=False, soft_wrap=True)
+        self.console.print(
+            words, style=style or None, markup=False, emoji=False, highlight=False, soft_wrap=True
+        )
 
     def label(self, result: Mapping[str, object]) -> None:
         """Write the node's label, and the page of all labels."""
