@@ -19,7 +19,7 @@ AGAIN = ("chunk", "offer", "sum")
 
 
 class Receiver:
-    """Presence and the stage, nothing else: the sensors rest for as long as it takes."""
+    """Presence and the stage, nothing else: sensors rest meanwhile, an output stands at its safe level."""
 
     def __init__(self, config: dict, board: object) -> None:
         self.config = config
@@ -36,6 +36,8 @@ class Receiver:
     async def run(self) -> None:
         """Run until the release is whole, refused, or doesn't come."""
         self._count()
+        if self.config["kind"] == "actuator":
+            self.board.gpio().level(self.config["safe_level"])
         self.device = Device(self.config, self.board)
         self.device.describe = self._describe
         self.device.operations["update"] = self.device.operations["chunk"] = self._hear
