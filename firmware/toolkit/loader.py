@@ -14,6 +14,7 @@ from firmware.toolkit.images import CHIPS
 from firmware.toolkit.ports import Line
 
 BAUD = 460800
+LOST = b"Lost connection"
 SILENCE_S = 150.0
 """An erase of 16 MiB may say nothing for so long [s]."""
 
@@ -75,7 +76,7 @@ FAULTS: tuple[tuple[str, str, str], ...] = (
     (
         r"No more data to read|returned no data|[Ww]rite timeout|Input/output error|device disconnected"
         r"|ClearCommError|No such device|Device not configured|could not be opened|WriteFile failed"
-        r"|originates from pySerial",
+        r"|originates from pySerial|Lost connection",
         "the board was unplugged, or its cable is loose",
         "plug it in again and repeat the call: it goes on where it stopped",
     ),
@@ -142,6 +143,8 @@ def run(command: Sequence[str], where: str, progress: Progress) -> str:
         while piece := os.read(process.stdout.fileno(), 4096):
             patience.heard()
             said += piece
+            if LOST in said:  # esptool would hope for 7 s; a repeated call costs less
+                process.kill()
             shares = re.findall(rb"(\d+(?:\.\d+)?) ?%", said[-400:])
             if shares:
                 progress(min(float(shares[-1]) / 100, 1.0))
