@@ -1,5 +1,6 @@
 """The untracked folder `secrets/`: one master secret, from which each device's password and key come."""
 
+import contextlib
 import hmac
 import json
 import os
@@ -13,6 +14,8 @@ from edge.problem import Problem
 
 MASTER = "master.key"
 GENERATIONS = "generations.json"
+RETIRED = "retired.json"
+"""The newest void generation of each device that has one."""
 AUTHORITIES = ("ca.pem", "ca-next.pem")
 ALPHABET = "abcdefghjkmnpqrstuvwxyz23456789"
 """Of passwords: 31 letters that a person can't mistake for each other."""
@@ -22,9 +25,14 @@ class Insecure(Problem):
     """A secret would land where others can read it."""
 
 
+class Revoked(Problem):
+    """A device has no valid credentials."""
+
+
 @dataclass(frozen=True, slots=True)
 class Credentials:
-    """What one device proves itself by: MQTT user (its id) and password, the key of its updates (hex)."""
+    """What one device proves itself by: MQTT user (its id, from the second generation on with `.2`: the
+    brokers keep one password a user) and password, the key of its updates (hex)."""
 
     user: str
     password: str
@@ -52,19 +60,46 @@ def password(material: bytes) -> str:
     return "".join(letters)
 
 
-class Secrets:
-    """The folder; it is made, readable by its owner alone, when the first secret is needed."""
+def user(device: str, generation: int) -> str:
+    """The MQTT user of a device in a generation."""
+    return device if generation == 1 else f"{device}.{generation}"
 
-    def __init__(self, folder: Path) -> None:
+
+class Secrets:
+    """The folder; it is made, readable by its owner alone, when the first secret is needed. With `dry`
+    nothing is written: what would be changed is so for this object alone."""
+
+    def __init__(self, folder: Path, dry: bool = False) -> None:
         self.folder = folder
+        self._dry = dry
+        self._pretended: dict[str, dict[str, int]] = {}
 
     def of(self, device: str) -> Credentials:
-        """The credentials of a node or actuator in its present generation."""
+        """The credentials of a node or actuator in its present generation. Raises `Revoked`."""
         generation = self._generations().get(device, 1)
+        if generation <= self._retired(device):
+            advice = f"gongi credentials rotate {device} --network … gives it new ones"
+            raise Revoked(f"the credentials of {device} are revoked", str(self.folder), advice)
+        return self._in(device, generation)
+
+    def valid(self, device: str) -> tuple[Credentials, ...]:
+        """What brokers accept from a device, the oldest first: two during a rotation, none when revoked."""
+        generations = range(self._retired(device) + 1, self._generations().get(device, 1) + 1)
+        return tuple(self._in(device, generation) for generation in generations)
+
+    def held(self, device: str) -> Credentials:
+        """What a device surely has: during a rotation the old ones, until it has proved the new."""
+        return next(iter(self.valid(device)), self._in(device, self._generations().get(device, 1)))
+
+    def salt(self, device: str, generation: int) -> bytes:
+        """12 bytes for the broker's hash of that password, the same each time."""
+        return derive(self._master(), f"gongi/1/{device}/{generation}/salt", 12)
+
+    def _in(self, device: str, generation: int) -> Credentials:
         purpose = f"gongi/1/{device}/{generation}/"
         master = self._master()
         return Credentials(
-            device,
+            user(device, generation),
             password(derive(master, purpose + "password", 32)),
             derive(master, purpose + "update", 32).hex(),
             generation,
@@ -75,34 +110,62 @@ class Secrets:
         return [path for path in (self.folder / name for name in AUTHORITIES) if path.is_file()]
 
     def renew(self, device: str) -> Credentials:
-        """Begin a device's next generation: what it had is void once the broker is told."""
+        """Begin a device's next generation; what it had stays valid until it is voided."""
         generations = self._generations()
-        generations[device] = generations.get(device, 1) + 1
-        self._open()
-        write_private(self.folder / GENERATIONS, json.dumps(generations, indent=1, sort_keys=True).encode())
+        self._keep(GENERATIONS, generations | {device: generations.get(device, 1) + 1})
         return self.of(device)
 
+    def void(self, device: str, generation: int) -> None:
+        """End a device's generations up to this one: they are void once the brokers are told."""
+        self._keep(RETIRED, self._table(RETIRED) | {device: max(generation, self._retired(device))})
+
+    def void_all(self, device: str) -> None:
+        """End every generation of a device."""
+        self.void(device, self._generations().get(device, 1))
+
     def _generations(self) -> dict[str, int]:
-        path = self.folder / GENERATIONS
-        return dict(json.loads(path.read_bytes())) if path.exists() else {}
+        return self._table(GENERATIONS)
+
+    def _retired(self, device: str) -> int:
+        return self._table(RETIRED).get(device, 0)
+
+    def _table(self, name: str) -> dict[str, int]:
+        path = self.folder / name
+        kept = json.loads(path.read_bytes()) if path.exists() else {}
+        return dict(kept) | self._pretended.get(name, {})
+
+    def _keep(self, name: str, table: dict[str, int]) -> None:
+        if self._dry:
+            self._pretended[name] = table
+            return
+        self.open()
+        write_private(self.folder / name, json.dumps(table, indent=1, sort_keys=True).encode())
 
     def _master(self) -> bytes:
         path = self.folder / MASTER
         if not path.exists():
-            self._open()
+            if self._dry:
+                raise Insecure(
+                    "there is no master secret yet", str(path), "the call without --dry-run makes it"
+                )
+            self.open()
             write_private(path, secrets.token_hex(32).encode() + b"\n", anew=True)
         master = path.read_bytes().strip()
         if len(master) != 64:
             raise Insecure("the master secret is not 64 hex digits", str(path), "take it from your backup")
         return bytes.fromhex(master.decode())
 
-    def _open(self) -> None:
-        """Make the folder, unless git would track it."""
+    def open(self) -> None:
+        """Make the folder its owner's alone, unless git would track it. Raises `Insecure`."""
         if tracked(self.folder / MASTER):
             raise Insecure(
                 "git would track the secrets here", str(self.folder), f"add {self.folder.name}/ to .gitignore"
             )
         self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        self.folder.chmod(0o700)
+        for file in (self.folder / name for name in (MASTER, GENERATIONS, RETIRED)):
+            if file.exists():
+                file.chmod(0o600)
 
 
 def tracked(path: Path) -> bool:
@@ -118,7 +181,8 @@ def tracked(path: Path) -> bool:
 
 
 def write_private(path: Path, data: bytes, anew: bool = False) -> None:
-    """Write a file that its owner alone can read, whole or not at all; `anew`: never over an existing one."""
+    """Write a file that its owner alone can read, whole or not at all; `anew`: never over an existing one.
+    It belongs to whom the old one does, or else the folder, where that may be done."""
     part = path.with_name(f"{path.name}.{os.getpid()}.part")
     descriptor = os.open(path if anew else part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     with os.fdopen(descriptor, "wb") as file:
@@ -126,4 +190,13 @@ def write_private(path: Path, data: bytes, anew: bool = False) -> None:
         file.flush()
         os.fsync(descriptor)
     if not anew:
+        _same_owner(path, part)
         part.replace(path)
+
+
+def _same_owner(old: Path, new: Path) -> None:
+    """A broker that runs as a user of its own goes on reading its files."""
+    if hasattr(os, "chown"):
+        like = (old if old.exists() else old.parent).stat()
+        with contextlib.suppress(PermissionError):
+            os.chown(new, like.st_uid, like.st_gid)

@@ -19,6 +19,7 @@ COMMANDS: dict[str, str] = {
     "ota": "gateway.command.ota:ota",
     "train": "gateway.command.train:train",
     "flash": "gateway.command.flash:flash",
+    "credentials": "gateway.command.credentials:credentials",
 }
 
 

@@ -236,7 +236,7 @@ def _parcels(bundle: Bundle, secrets: Secrets) -> Callable[[str], Parcel]:
 
     def parcel(device: str) -> Parcel:
         manifest = bundles.manifest(bundle, device)
-        key = bytes.fromhex(secrets.of(device).key)
+        key = bytes.fromhex(secrets.held(device).key)
         return Parcel(bundle.release, manifest, bundles.sign(manifest, key), content)
 
     return parcel
