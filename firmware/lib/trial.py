@@ -19,6 +19,7 @@ async def prove(update: object) -> None:
             slots.roll_back(proof.lacks())
             raise Reboot("update")
         await device.ticks.sleep(LOOK_MS)
+    proof.end()
     confirm(slots)
     device.inform()
 
@@ -48,6 +49,11 @@ class Proof:
         if not all(name in works for name in self.update.slots.facts["worked"]):
             return "sensor"
         return "" if self.heard and self.acked else "broker"
+
+    def end(self) -> None:
+        """Listen no longer."""
+        self.update.device.routes[self.topic] = self.route
+        self.update.device.client.joined.remove(self._joined)
 
     def _status(self, payload: bytes) -> None:
         self.heard = True

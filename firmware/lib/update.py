@@ -5,6 +5,7 @@ that tries it out (`lib.trial`).
 """
 
 import asyncio
+import sys
 
 from lib.device import Reboot
 
@@ -39,6 +40,9 @@ class Update:
             from lib.trial import prove
 
             await prove(self)
+            # It was needed this once: its memory is the application's now.
+            del prove, sys.modules["lib.trial"]
+            sys.modules["lib"].__dict__.pop("trial", None)
         await self._offered.wait()
         await asyncio.sleep_ms(200)  # lets the reply leave
         raise Reboot("update")
