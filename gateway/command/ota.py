@@ -9,6 +9,7 @@ from hashlib import sha256
 from pathlib import Path
 
 import click
+import structlog
 from rich.console import Console
 from rich.live import Live
 from rich.table import Table
@@ -148,6 +149,8 @@ def roll(
     a stage fail it halts. Interrupted, the same call goes on where it was. Exit status 1 where it has
     halted, or devices are away: the same call later takes them up.
     """
+    # Standard output is the table's, or the JSON object's.
+    structlog.configure(logger_factory=lambda *_: structlog.PrintLogger(sys.stderr))
     one, path = bundles.load(bundle), state or _beside(bundle)
     files = load(network)
     record = _record(one, files, only, tuple(sorted({share / 100 for share in shares} | {1.0})), path, go_on)
