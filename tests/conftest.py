@@ -14,7 +14,7 @@ from tests.servers import Influx, Mosquitto
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page
 
-SKIPPED = pytest.StashKey[list[str]]()
+SKIPS = pytest.StashKey["Skips"]()
 CHROMIUM = (
     "--no-sandbox",
     "--disable-gpu",
@@ -110,25 +110,36 @@ def page(browser: "Browser") -> "Iterator[Page]":
     page.close()
 
 
+class Skips:
+    """Collects what was skipped, also by workers, whose reports come here."""
+
+    def __init__(self) -> None:
+        self.lines: list[str] = []
+
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        if report.skipped and not hasattr(report, "wasxfail"):
+            self._add(report.nodeid, report.longrepr)
+
+    def pytest_collectreport(self, report: pytest.CollectReport) -> None:
+        if report.skipped:
+            self._add(report.nodeid, report.longrepr)
+
+    def _add(self, name: str, reason: object) -> None:
+        self.lines.append(f"{name}: {reason[2] if isinstance(reason, tuple) else reason}")
+
+
 def pytest_configure(config: pytest.Config) -> None:
-    config.stash[SKIPPED] = []
-
-
-@pytest.hookimpl(wrapper=True)
-def pytest_runtest_makereport(item: pytest.Item) -> Iterator[None]:
-    report = yield
-    if report.skipped and not hasattr(report, "wasxfail"):
-        item.config.stash[SKIPPED].append(f"{item.nodeid}: {report.longrepr[2]}")
-    return report
+    config.stash[SKIPS] = Skips()
+    config.pluginmanager.register(config.stash[SKIPS])
 
 
 @pytest.hookimpl(trylast=True)
 def pytest_sessionfinish(session: pytest.Session) -> None:
-    if session.config.stash[SKIPPED] and os.environ.get("CI") == "true":
+    if session.config.stash[SKIPS].lines and os.environ.get("CI") == "true":
         session.exitstatus = pytest.ExitCode.TESTS_FAILED
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
     if os.environ.get("CI") == "true":
-        for line in config.stash[SKIPPED]:
+        for line in config.stash[SKIPS].lines:
             terminalreporter.write_line(f"SKIPPED IN CI, which is a failure: {line}", red=True)
