@@ -9,14 +9,15 @@ from lib.device import Device
 from lib.kept import Kept
 from lib.update import Update, described
 from lib.wire import Scaled
+from micropython import const
 
-STATE_S = 60
+_STATE_S = const(60)
 # It hears the batches of its room's nodes.
-IN_BYTES = 8400
-KEEP_S = 3600
+_IN_BYTES = const(8400)
+_KEEP_S = const(3600)
 # The output is looked at every second; where time runs faster, not more often than this [machine ms].
-STEP_MS = 1000
-LEAST_MS = 100
+_STEP_MS = const(1000)
+_LEAST_MS = const(100)
 
 
 class Actuator:
@@ -36,7 +37,7 @@ class Actuator:
         self.kept.load()
         self.kept.facts["boot"] = self.kept.facts.get("boot", 0) + 1
         self.kept.store()
-        self.device = Device(self.config, self.board, IN_BYTES)
+        self.device = Device(self.config, self.board, _IN_BYTES)
         self.clock = self.device.clock
         self.update = Update(self.device, self.board.slots)
         self.gpio = self.board.gpio()
@@ -81,13 +82,13 @@ class Actuator:
                 self._decide()
             changed = self._decide()
             up = self.clock.up()
-            if changed or up - said >= STATE_S:
+            if changed or up - said >= _STATE_S:
                 self._say()
                 said = up
-            if up - kept >= KEEP_S:
+            if up - kept >= _KEEP_S:
                 self.kept.store()
                 kept = up
-            await self.board.ticks.sleep(max(STEP_MS, LEAST_MS * self.board.ticks.speed))
+            await self.board.ticks.sleep(max(_STEP_MS, _LEAST_MS * self.board.ticks.speed))
 
     def _count(self, before: int) -> int:
         now = self.board.ticks.now()

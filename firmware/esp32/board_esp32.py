@@ -1,14 +1,15 @@
 """An ESP32 as a board: its pins, its radio, its clock, its flash."""
 
-import asyncio
 import socket
 import struct
 import time
 
+import esp32
 import machine
 import network
 from lib.ticks import Ticks
 from lib.trust import context
+from lib.wifi import Wifi
 
 # The pin table: buses of the node, outputs of the actuator. A UART's receive buffer holds 50 frames of 10 s.
 UARTS = {"uart1": (1, 17, 16), "uart2": (2, 26, 25)}  # number, transmit, receive
@@ -17,7 +18,8 @@ OUTPUT, BUTTON, LED = 27, 0, 2
 UART_BYTES = 2048
 I2C_HZ = 100000
 PWM_HZ = 25000
-JOIN_S = 20
+# The largest block that a handshake needs.
+TLS_BYTES = 17000
 NTP_TO_UNIX = 2208988800
 # The board's own epoch may be 2000; ours is 1970.
 EPOCH = 946684800 if time.gmtime(0)[0] == 2000 else 0
@@ -68,6 +70,9 @@ class Board:
         self._config = config
         self.slots = slots
         self._station = network.WLAN(network.STA_IF)
+        self.wifi = Wifi(self._station, config["wifi"], config.get("probe"))
+        self._led = machine.Pin(LED, machine.Pin.OUT)
+        self.led = self._led.value
         self.cause = CAUSES.get(machine.reset_cause(), "power")
         self.ticks = Ticks()
         self._buses = {}
@@ -94,19 +99,13 @@ class Board:
         """Return the TLS context, None without `tls` in the configuration."""
         return context(config)
 
-    async def network(self) -> None:
-        """Join the first of the configured networks that is there; raise OSError when none is."""
-        if self._station.isconnected():
-            return
-        self._station.active(True)
-        for name, password in self._config["wifi"]:
-            self._station.connect(name, password)
-            for _ in range(JOIN_S * 5):
-                if self._station.isconnected():
-                    return
-                await asyncio.sleep_ms(200)
-            self._station.disconnect()
-        raise OSError("no Wi-Fi")
+    def watchdog(self, ms: int) -> object:
+        """Start the watchdog and return what feeds it."""
+        return machine.WDT(timeout=ms).feed
+
+    def scarce(self, connected: bool) -> bool:
+        """Return whether the memory that TLS takes has no piece large enough left."""
+        return not connected and max(one[2] for one in esp32.idf_heap_info(esp32.HEAP_DATA)) < TLS_BYTES
 
     async def utc(self) -> int | None:
         """Ask the NTP server for the UTC second; None where it doesn't answer within a second."""
@@ -126,17 +125,12 @@ class Board:
         return None
 
     def identify(self) -> None:
-        """Let a person see which device this is: five blinks, by a timer so that sampling goes on."""
-        led = machine.Pin(LED, machine.Pin.OUT)
-        left = [10]
+        """The lamp flickers already."""
 
-        def blink(timer: machine.Timer) -> None:
-            left[0] -= 1
-            led.value(left[0] % 2)
-            if not left[0]:
-                timer.deinit()
-
-        machine.Timer(0).init(period=300, mode=machine.Timer.PERIODIC, callback=blink)
+    def set_clock(self, utc: int) -> None:
+        """Set the clock that TLS checks certificates by, where it is behind."""
+        if utc > time.time() + EPOCH:
+            self._set(utc)
 
     def _ntp(self, host: str) -> int | None:
         asker = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)

@@ -1,12 +1,14 @@
 """Uptime from ticks, and UTC only where somebody who knows it has said so."""
 
 from lib import ticks as tick
+from micropython import const
 
 # A message may come late, never early: one ahead by this much is believed at once, behind only when
 # so many in a row say so.
-STEP_S = 2
+_STEP_S = const(2)
 PATIENCE = 8
-EARLIEST, LATEST = 978307200, 4102444800
+_EARLIEST = const(978307200)
+_LATEST = const(4102444800)
 
 
 class Clock:
@@ -48,15 +50,15 @@ class Clock:
 
         Raise ValueError before 2001, where boards without a clock count, and after 2100.
         """
-        if not EARLIEST <= utc <= LATEST:
+        if not _EARLIEST <= utc <= _LATEST:
             raise ValueError("impossible time")
         offset = utc - self.up()
         if self.offset is None:
             return self._step(offset)
         lead = offset - self.offset
-        if lead >= STEP_S:
+        if lead >= _STEP_S:
             return self._step(offset)
-        if lead > -STEP_S:
+        if lead > -_STEP_S:
             self._late = 0
             return False
         self._least = offset if not self._late else max(self._least, offset)

@@ -9,12 +9,15 @@ import sys
 from lib import wire
 from lib.clock import Clock
 from lib.mqtt import Client
+from lib.seldom import call
+from micropython import const
 
 VERSION = "0.1.0"
-INFO_MS = 600000
-NTP_MS, NTP_RETRY_MS = 3600000, 60000
+_INFO_MS = const(600000)
+_NTP_MS = const(3600000)
+_NTP_RETRY_MS = const(60000)
 # Facts about the wiring and secrets are not what the gateway compares.
-UNHASHED = ("sim", "user", "password", "brokers", "update_key")
+_UNHASHED = const(("sim", "user", "password", "brokers", "update_key"))
 
 
 class Reboot(Exception):
@@ -23,7 +26,7 @@ class Reboot(Exception):
 
 def config_hash(config: dict) -> str:
     """Return 8 hex digits that change when the configuration does."""
-    facts = ["%s=%r" % (k, config[k]) for k in sorted(config) if k not in UNHASHED]
+    facts = ["%s=%r" % (k, config[k]) for k in sorted(config) if k not in _UNHASHED]
     return "%08x" % binascii.crc32("\n".join(facts).encode())
 
 
@@ -38,6 +41,10 @@ class Device:
         self.root = config["root"]
         self.base = "%s/%s/%s" % (config["root"], config["site"], config["id"])
         self.describe = tuple
+        self.safe = False
+        self.lamp = None
+        self.proved = lambda: self.client.connections > 0
+        self.stalled = self.silent = lambda: False
         self.unknown = 0
         self.malformed = 0
         self._reboot = asyncio.Event()
@@ -48,13 +55,16 @@ class Device:
             self.root + "/time": self._time,
         }
         self.fallback_route = None
-        self.operations = {"identify": self._identify, "reboot": self._restart}
+        self.operations = {"identify": self._identify, "reboot": self._restart, "crashes": self._crashes}
         login = (config.get("user"), config.get("password"))
         will = (self.topic("status"), "offline")
         self.client = Client("gongi-" + config["id"], config["brokers"], login, will, self._arrived, in_bytes)
         self.client.keepalive = config.get("keepalive_s", 60)
         self.client.tls = board.tls(config)
-        self.client.network = board.network
+        if board.wifi:
+            self.client.network = board.wifi.join
+            self.client.astray = board.wifi.failed
+            self.client.joined.append(board.wifi.arrived)
         self.client.joined.append(self._joined)
 
     def topic(self, leaf: str) -> str:
@@ -77,7 +87,16 @@ class Device:
             work
         )
         if self.board.utc:
+            self.board.set_clock(max(self.config.get("built", 0), self.board.utc_kept))
             tasks.append(self._ask_time())
+        if self.board.led:
+            from lib.lamp import Lamp
+
+            self.lamp = Lamp(self.board.led, self)
+            tasks.append(self.lamp.run())
+        from lib.care import watch
+
+        tasks.append(watch(self))
         await asyncio.gather(*tasks)
 
     async def _watch_reboot(self) -> None:
@@ -93,7 +112,7 @@ class Device:
 
     async def _inform_often(self) -> None:
         while True:
-            await self.ticks.sleep(INFO_MS)
+            await self.ticks.sleep(_INFO_MS)
             self.inform()
 
     async def _ask_time(self) -> None:
@@ -101,9 +120,9 @@ class Device:
             utc = await self.board.utc()
             try:
                 self.clock.offer(utc or 0)
-                await self.ticks.sleep(NTP_MS)
+                await self.ticks.sleep(_NTP_MS)
             except ValueError:  # no answer, or one of a server without a clock
-                await self.ticks.sleep(NTP_RETRY_MS)
+                await self.ticks.sleep(_NTP_RETRY_MS)
 
     def _facts(self) -> tuple:
         gc.collect()
@@ -115,6 +134,9 @@ class Device:
             ("chip", self.board.chip),
             ("config", config_hash(c)),
             ("cause", self.board.cause),
+            ("failures", self.board.failures),
+            ("crash", self.board.crash),
+            ("wifi", self.board.wifi.told() if self.board.wifi else None),
             ("heap", gc.mem_free()),
             ("rssi", self.board.rssi()),
             ("supply", self.board.supply()),
@@ -159,7 +181,13 @@ class Device:
         """Answer a command."""
         self.publish("reply", (("op", command["op"]), ("id", command.get("id"))) + facts)
 
+    def _crashes(self, command: dict) -> None:
+        crashes = call("lib.crashes", "read", self.board.flash)
+        self.reply(command, ("crashes", [tuple(crash.items()) for crash in crashes]))
+
     def _identify(self, command: dict) -> None:
+        if self.lamp:
+            self.lamp.identify()
         self.board.identify()
         self.reply(command, ("ok", True))
 

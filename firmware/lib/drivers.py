@@ -10,7 +10,7 @@ pms5003 uart lib.pms5003 PMS5003
 pms7003 uart lib.pms5003 PMS5003
 sds011 uart lib.sds011 SDS011
 sps30 uart lib.sps30 SPS30
-sps30 i2c lib.sps30 SPS30I2C
+sps30 i2c lib.sps30_i2c SPS30I2C
 scd4x i2c lib.scd4x SCD4x
 scd40 i2c lib.scd4x SCD4x
 scd41 i2c lib.scd4x SCD4x

@@ -9,24 +9,28 @@ import struct
 
 from lib import ticks as tick
 from lib.sheet import Full, Sheet
+from micropython import const
 
-CONNECT_S = 15
-ACK_MS = 20000
-BACKOFF_MS = 500
-BACKOFF_MAX_MS = 30000
+_CONNECT_S = const(15)
+_ACK_MS = const(20000)
+_BACKOFF_MS = const(500)
+_BACKOFF_MAX_MS = const(30000)
 # What a packet usually needs; and a batch of 8 KB with its topic and header.
-OUT_BYTES, MAX_OUT_BYTES = 2048, 8400
+_OUT_BYTES = const(2048)
+_MAX_OUT_BYTES = const(8400)
 # In front of a packet's body: its kind and two bytes of length.
-HEAD = 3
-BRIEF_MS = 3000
-UNHEARD = "may this user speak here?"
-REFUSALS = (
-    "",
-    "protocol version",
-    "client id",
-    "server unavailable",
-    "user name or password",
-    "not authorised",
+_HEAD = const(3)
+_BRIEF_MS = const(3000)
+_UNHEARD = const("may this user speak here?")
+_REFUSALS = const(
+    (
+        "",
+        "protocol version",
+        "client id",
+        "server unavailable",
+        "user name or password",
+        "not authorised",
+    )
 )
 
 
@@ -65,6 +69,7 @@ class Client:
         self.joined = []
         self.tls = None
         self.network = None
+        self.astray = None
         self.keepalive = 60
         self.connected = False
         self.connections = 0
@@ -72,7 +77,7 @@ class Client:
         self.denied = 0
         self.last_error = ""
         self._ticks = tick.Ticks()
-        self._sheet = Sheet(OUT_BYTES)
+        self._sheet = Sheet(_OUT_BYTES)
         self._in = memoryview(bytearray(in_bytes))
         self._stream = None
         self._since = 0
@@ -85,6 +90,11 @@ class Client:
         self._pid = 0
         self._heard = 0
 
+    def reserve(self, size: int) -> None:
+        """Make room for packets of `size` bytes, while there is as much in one piece."""
+        if size > len(self._sheet.buf):
+            self._sheet = Sheet(min(size, _MAX_OUT_BYTES))
+
     def send(self, topic: str, fill: object, retain: bool = False, acked: object = None) -> None:
         """Publish at QoS 1 what `fill(sheet)` writes, or the bytes `fill`; OSError without a connection.
 
@@ -96,20 +106,20 @@ class Client:
         try:
             self._publish(topic, fill)
         except Full:  # from now on there is room for every batch
-            self._sheet = Sheet(MAX_OUT_BYTES)
+            self._sheet = Sheet(_MAX_OUT_BYTES)
             self._publish(topic, fill)
         self._acks[self._pid] = (self._ticks.now(), acked)
         self._put(self._packed(0x32 | retain))
 
     def _publish(self, topic: str, fill: object) -> None:
-        self._sheet.end = HEAD
+        self._sheet.end = _HEAD
         self._sheet.put(_text(topic))
         self._sheet.put(struct.pack(">H", self._pid))
         fill(self._sheet) if callable(fill) else self._sheet.put(fill)
 
     def _packed(self, kind: int) -> memoryview:
         """Return the packet on the sheet, its header written in front of its body."""
-        buf, n = self._sheet.buf, self._sheet.end - HEAD
+        buf, n = self._sheet.buf, self._sheet.end - _HEAD
         start = 0 if n > 127 else 1
         buf[start] = kind
         buf[start + 1] = n & 127 | (128 if n > 127 else 0)
@@ -128,14 +138,16 @@ class Client:
                 await self._session(host, port)
             except (OSError, EOFError, asyncio.TimeoutError) as error:
                 # A broker that lets in whom it won't hear ends each connection at once.
-                brief = self.connections == before or tick.diff(self._ticks.now(), self._since) < BRIEF_MS
+                brief = self.connections == before or tick.diff(self._ticks.now(), self._since) < _BRIEF_MS
                 self.last_error = "%s:%s: %r" % (host, port, error)
-                print("broker", self.last_error, UNHEARD if brief and self.connections > before else "")
+                print("broker", self.last_error, _UNHEARD if brief and self.connections > before else "")
             failures = failures + 1 if brief else 0
+            if failures and self.astray and not failures % len(self.brokers):
+                await self.astray(failures // len(self.brokers))
             await asyncio.sleep_ms(self._pause(failures // len(self.brokers)))
 
     def _pause(self, rounds: int) -> int:
-        longest = min(BACKOFF_MAX_MS, BACKOFF_MS << min(rounds, 6))
+        longest = min(_BACKOFF_MAX_MS, _BACKOFF_MS << min(rounds, 6))
         return longest * (128 + os.urandom(1)[0] // 2) // 256
 
     async def _session(self, host: str, port: int) -> None:
@@ -143,7 +155,7 @@ class Client:
         if self.network:
             await self.network()
         try:
-            stream = await asyncio.wait_for(self._open(host, port), CONNECT_S)
+            stream = await asyncio.wait_for(self._open(host, port), _CONNECT_S)
         except ValueError as error:  # what MicroPython makes of a certificate that it doesn't believe
             raise Refused(str(error).strip())
         tasks = [asyncio.create_task(self._until_it_ends(work(stream))) for work in (self._read, self._write)]
@@ -176,7 +188,7 @@ class Client:
         await stream.drain()
         answer = await stream.readexactly(4)
         if answer[:2] != b"\x20\x02" or answer[3]:
-            raise Refused(REFUSALS[answer[3]] if answer[3] < len(REFUSALS) else "no CONNACK")
+            raise Refused(_REFUSALS[answer[3]] if answer[3] < len(_REFUSALS) else "no CONNACK")
 
     def _connect(self) -> bytes:
         user, password = self.login
@@ -234,7 +246,7 @@ class Client:
             if tick.diff(now, self._heard) > self.keepalive * 1500:
                 raise OSError("broker is silent")
             if any(
-                tick.diff(now, sent) > max(ACK_MS, self.keepalive * 500) for sent, _ in self._acks.values()
+                tick.diff(now, sent) > max(_ACK_MS, self.keepalive * 500) for sent, _ in self._acks.values()
             ):
                 raise OSError("no PUBACK")
             self._put(b"\xc0\x00")
@@ -302,7 +314,7 @@ class Client:
             denied = bytes(body[2:]).count(b"\x80")
             self.denied += denied
             if denied:
-                print("broker", UNHEARD)
+                print("broker", _UNHEARD)
         elif kind & 0xF0 == 0x30:
             at = 2 + (body[0] << 8 | body[1])
             topic = str(body[2:at], "utf-8")

@@ -3,15 +3,17 @@
 import struct
 
 from lib.sensor import Talker
+from micropython import const
 
-HEAD = b"BM"
+_HEAD = const(b"BM")
 PASSIVE, ACTIVE = b"\x42\x4d\xe1\x00\x00\x01\x70", b"\x42\x4d\xe1\x00\x01\x01\x71"
 READ = b"\x42\x4d\xe2\x00\x00\x01\x71"
 SLEEP, WAKE = b"\x42\x4d\xe4\x00\x00\x01\x73", b"\x42\x4d\xe4\x00\x01\x01\x74"
 # Length field to whole length: a data frame, a reply to a command.
 SIZES = {28: 32, 4: 8}
 # A reply comes behind the frame of 33 ms that is on its way.
-REPLY_MS, POLL_MS = 500, 50
+_REPLY_MS = const(500)
+_POLL_MS = const(50)
 
 
 class Frames:
@@ -26,7 +28,7 @@ class Frames:
         """Return the words of every data frame completed by `data`."""
         buf = self._rest + data
         found = []
-        at = buf.find(HEAD)
+        at = buf.find(_HEAD)
         while at >= 0 and len(buf) - at >= 4:
             size = SIZES.get(buf[at + 2] << 8 | buf[at + 3], 0)
             if size and len(buf) - at < size:
@@ -36,7 +38,7 @@ class Frames:
                 found.append(struct.unpack_from(">13H", buf, at + 4))
             elif good:
                 self.reply = (buf[at + 4], buf[at + 5])
-            at = buf.find(HEAD, at + (size if good else 1))
+            at = buf.find(_HEAD, at + (size if good else 1))
         self._rest = buf[at:] if at >= 0 else buf[-1:] if buf[-1:] == b"B" else b""
         return found
 
@@ -81,9 +83,9 @@ class PMS5003(Talker):
         self.frames.reply = None
         self.bus.write(SLEEP)
         waited = 0
-        while self.frames.reply != (0xE4, 0) and waited < REPLY_MS:
-            await self.ticks.sleep(POLL_MS)
-            waited += POLL_MS
+        while self.frames.reply != (0xE4, 0) and waited < _REPLY_MS:
+            await self.ticks.sleep(_POLL_MS)
+            waited += _POLL_MS
             self.hear()
         return self.frames.reply == (0xE4, 0)
 

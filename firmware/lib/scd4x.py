@@ -2,11 +2,12 @@
 
 from lib.sensirion import celsius, words
 from lib.sensor import BadChecksum, Sensor, Silent
+from micropython import const
 
-ADDRESS = 0x62
+_ADDRESS = const(0x62)
 STOP, START, READY, READ = b"\x3f\x86", b"\x21\xb1", b"\xe4\xb8", b"\xec\x05"
-STOP_MS = 500
-READ_MS = 1
+_STOP_MS = const(500)
+_READ_MS = const(1)
 
 
 def decode(data: bytes) -> list:
@@ -49,9 +50,9 @@ class SCD4x(Sensor):
 
     async def _restart(self) -> None:
         self._running = False
-        self.bus.writeto(ADDRESS, STOP)
-        await self.ticks.sleep(STOP_MS)
-        self.bus.writeto(ADDRESS, START)
+        self.bus.writeto(_ADDRESS, STOP)
+        await self.ticks.sleep(_STOP_MS)
+        self.bus.writeto(_ADDRESS, START)
         self._running = True
         self.begin()
 
@@ -61,6 +62,6 @@ class SCD4x(Sensor):
         return await self._ask(READ, 9)
 
     async def _ask(self, command: bytes, size: int) -> bytes:
-        self.bus.writeto(ADDRESS, command)
-        await self.ticks.sleep(READ_MS)
-        return self.bus.readfrom(ADDRESS, size)
+        self.bus.writeto(_ADDRESS, command)
+        await self.ticks.sleep(_READ_MS)
+        return self.bus.readfrom(_ADDRESS, size)

@@ -1,9 +1,11 @@
 """Nova SDS011 in active mode: one packet of 10 bytes a second over a UART."""
 
 from lib.sensor import Talker
+from micropython import const
 
-DATA, REPLY = 0xC0, 0xC5
-SIZE = 10
+_DATA = const(0xC0)
+_REPLY = const(0xC5)
+_SIZE = const(10)
 
 
 def command(*data: int) -> bytes:
@@ -32,18 +34,18 @@ class Packets:
         found = []
         at = buf.find(b"\xaa")
         while at >= 0 and len(buf) - at >= 2:
-            known = buf[at + 1] in (DATA, REPLY)
-            if known and len(buf) - at < SIZE:
+            known = buf[at + 1] in (_DATA, _REPLY)
+            if known and len(buf) - at < _SIZE:
                 break
-            good = known and self._good(buf[at : at + SIZE])
+            good = known and self._good(buf[at : at + _SIZE])
             if good:
-                self._take(buf[at : at + SIZE], found)
-            at = buf.find(b"\xaa", at + (SIZE if good else 1))
+                self._take(buf[at : at + _SIZE], found)
+            at = buf.find(b"\xaa", at + (_SIZE if good else 1))
         self._rest = buf[at:] if at >= 0 else b""
         return found
 
     def _take(self, packet: bytes, found: list) -> None:
-        if packet[1] == DATA:
+        if packet[1] == _DATA:
             found.append((packet[2] | packet[3] << 8, packet[4] | packet[5] << 8))
         else:
             self.reply = packet[2:8]

@@ -1,6 +1,11 @@
 """What every driver has: its bus, its time, its counts of bad checksums and silences."""
 
 from lib import ticks as tick
+from micropython import const
+
+# The longest pause between two frames of a sensor that lives is 2.3 s.
+_SILENCE_MS = const(2500)
+_POLL_MS = const(250)
 
 
 class Silent(Exception):
@@ -52,9 +57,6 @@ class Sensor:
 class Talker(Sensor):
     """A sensor that sends frames by itself over a UART; a sample is the mean of those since the last one."""
 
-    silence_ms = 2500
-    poll_ms = 250
-
     def __init__(self, bus: object, ticks: tick.Ticks) -> None:
         super().__init__(bus, ticks)
         self.frames = None  # the parser: feed(bytes) -> frames
@@ -85,9 +87,9 @@ class Talker(Sensor):
         """Return the frames since the last sample; wait for one as long as the sensor may pause."""
         frames = self.hear()
         waited = 0
-        while not frames and waited < self.silence_ms:
-            await self.ticks.sleep(self.poll_ms)
-            waited += self.poll_ms
+        while not frames and waited < _SILENCE_MS:
+            await self.ticks.sleep(_POLL_MS)
+            waited += _POLL_MS
             frames = self.hear()
         return frames
 

@@ -1,8 +1,11 @@
 """Sensirion's SHDLC: frames between two 7E, four bytes stuffed, an inverted sum at the end."""
 
-END, ESCAPE = 0x7E, 0x7D
+from micropython import const
+
+_END = const(0x7E)
+_ESCAPE = const(0x7D)
 STUFFED = {0x7E: b"\x7d\x5e", 0x7D: b"\x7d\x5d", 0x11: b"\x7d\x31", 0x13: b"\x7d\x33"}
-LONGEST = 264
+_LONGEST = const(264)
 
 
 def checksum(data: bytes) -> int:
@@ -13,10 +16,10 @@ def checksum(data: bytes) -> int:
 def frame(command: int, data: bytes = b"") -> bytes:
     """Return a request to address 0."""
     body = bytes((0, command, len(data))) + data
-    out = bytearray((END,))
+    out = bytearray((_END,))
     for byte in body + bytes((checksum(body),)):
         out += STUFFED.get(byte) or bytes((byte,))
-    out.append(END)
+    out.append(_END)
     return bytes(out)
 
 
@@ -32,11 +35,11 @@ class Responses:
         """Return every response completed by `data`."""
         found = []
         for byte in data:
-            if byte == END:
+            if byte == _END:
                 self._finish(found)
-            elif byte == ESCAPE:
+            elif byte == _ESCAPE:
                 self._escaped = True
-            elif len(self._body) < LONGEST:
+            elif len(self._body) < _LONGEST:
                 self._body.append(byte ^ 0x20 if self._escaped else byte)
                 self._escaped = False
         return found

@@ -2,10 +2,12 @@
 
 from lib.sensirion import celsius, words
 from lib.sensor import BadChecksum, Sensor
+from micropython import const
 
-ADDRESS = 0x44
+_ADDRESS = const(0x44)
 MEASURE, RESET = b"\xfd", b"\x94"
-MEASURE_MS, RESET_MS = 10, 1
+_MEASURE_MS = const(10)
+_RESET_MS = const(1)
 
 
 def decode(data: bytes) -> list:
@@ -22,17 +24,17 @@ class SHT4x(Sensor):
     async def start(self) -> None:
         """Reset it: a heater that runs from before a reboot would warm it; count a silence."""
         try:
-            self.bus.writeto(ADDRESS, RESET)
-            await self.ticks.sleep(RESET_MS)
+            self.bus.writeto(_ADDRESS, RESET)
+            await self.ticks.sleep(_RESET_MS)
         except OSError:
             self.timeout += 1
 
     async def read(self) -> list:
         """Return the values of now, all None when there are none."""
         try:
-            self.bus.writeto(ADDRESS, MEASURE)
-            await self.ticks.sleep(MEASURE_MS)
-            return decode(self.bus.readfrom(ADDRESS, 6))
+            self.bus.writeto(_ADDRESS, MEASURE)
+            await self.ticks.sleep(_MEASURE_MS)
+            return decode(self.bus.readfrom(_ADDRESS, 6))
         except BadChecksum:
             self.checksum += 1
             return [None, None]

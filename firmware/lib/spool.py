@@ -12,9 +12,10 @@ import struct
 from array import array
 
 from lib import record, wire
+from micropython import const
 
-SEGMENT_BYTES = 32768
-BLOCK = 4096
+_SEGMENT_BYTES = const(32768)
+_BLOCK = const(4096)
 _OPEN = "<IIIIH"  # seq, up, t0 (0: none), cursor, dt
 _OPEN_SIZE = struct.calcsize(_OPEN)
 
@@ -61,14 +62,14 @@ class Segment:
 
     def blocks(self) -> int:
         """Return the bytes it occupies in flash."""
-        return (self.size // BLOCK + 1) * BLOCK
+        return (self.size // _BLOCK + 1) * _BLOCK
 
 
 class Spool:
     """Samples in a folder; `start` scans it, then it is written by begin, add, close and read by sequence."""
 
     def __init__(
-        self, folder: str, columns: tuple, limit: int, segment: int = SEGMENT_BYTES, rows: int = 6
+        self, folder: str, columns: tuple, limit: int, segment: int = _SEGMENT_BYTES, rows: int = 6
     ) -> None:
         self.folder = folder
         self.columns = columns

@@ -1,22 +1,21 @@
-"""Sensirion SPS30 over a UART (SHDLC) or I2C: mass and number of particles, one measurement a second."""
+"""Sensirion SPS30, over a UART here (SHDLC): mass and number of particles, one measurement a second."""
 
 import struct
 
 from lib import shdlc
-from lib.sensirion import words
 from lib.sensor import BadChecksum, Sensor, Silent
+from micropython import const
 
-START, STOP, READ, SLEEP, WAKE = 0x00, 0x01, 0x03, 0x10, 0x11
-FLOATS = b"\x01\x03"
+_START = const(0x00)
+_STOP = const(0x01)
+_READ = const(0x03)
+_SLEEP = const(0x10)
+_WAKE = const(0x11)
+_FLOATS = const(b"\x01\x03")
 # Wakes the interface; whoever is awake takes it for noise.
-PULSE = b"\xff"
-ANSWER_MS, POLL_MS = 300, 20
-
-ADDRESS = 0x69
-I2C_START, I2C_STOP = b"\x00\x10\x03\x00\xac", b"\x01\x04"
-I2C_READY, I2C_READ = b"\x02\x02", b"\x03\x00"
-I2C_SLEEP, I2C_WAKE = b"\x10\x01", b"\x11\x03"
-SETTLE_MS = 20
+_PULSE = const(b"\xff")
+_ANSWER_MS = const(1000)
+_POLL_MS = const(20)
 
 
 def _scaled(value: float, scale: int) -> int | None:
@@ -34,7 +33,9 @@ def decode(data: bytes) -> list:
     return masses + [_scaled(value, 100) for value in (n10, n10 - n05, n10 - n1, n10 - n25)]
 
 
-class _SPS30(Sensor):
+class Particles(Sensor):
+    """What the sensor is on either bus."""
+
     columns = (("pm1", 10), ("pm25", 10), ("pm10", 10), ("n03", 1), ("n05", 1), ("n10", 1), ("n25", 1))
     warm_ms = 30000
 
@@ -76,7 +77,7 @@ class _SPS30(Sensor):
             pass  # the silence is counted
 
 
-class SPS30(_SPS30):
+class SPS30(Particles):
     """The sensor on its UART."""
 
     baud = 115200
@@ -90,54 +91,23 @@ class SPS30(_SPS30):
         return (("checksum", self.responses.checksum), ("timeout", self.timeout))
 
     async def _start(self) -> None:
-        self.bus.write(PULSE)
-        await self._ask(WAKE)
-        await self._ask(START, FLOATS)
+        self.bus.write(_PULSE)
+        await self._ask(_WAKE)
+        await self._ask(_START, _FLOATS)
 
     async def _rest(self) -> None:
-        await self._ask(STOP)
-        await self._ask(SLEEP)
+        await self._ask(_STOP)
+        await self._ask(_SLEEP)
 
     async def _measurement(self) -> bytes:
-        return await self._ask(READ)
+        return await self._ask(_READ)
 
     async def _ask(self, command: int, data: bytes = b"") -> bytes:
         self.responses.feed(self.bus.read() or b"")
         self.bus.write(shdlc.frame(command, data))
-        for _ in range(ANSWER_MS // POLL_MS):
-            await self.ticks.sleep(POLL_MS)
+        for _ in range(_ANSWER_MS // _POLL_MS):
+            await self.ticks.sleep(_POLL_MS)
             for said, _, answer in self.responses.feed(self.bus.read() or b""):
                 if said == command:
                     return answer
         raise Silent
-
-
-class SPS30I2C(_SPS30):
-    """The sensor on I2C (its SEL pin at ground)."""
-
-    async def _start(self) -> None:
-        for command in (I2C_WAKE, I2C_WAKE, I2C_START):
-            try:
-                self.bus.writeto(ADDRESS, command)
-            except OSError:  # asleep it hears the first wake-up without acknowledging; awake it refuses both
-                if command == I2C_START:
-                    raise
-            await self.ticks.sleep(SETTLE_MS)
-
-    async def _rest(self) -> None:
-        for command in (I2C_STOP, I2C_SLEEP):
-            self.bus.writeto(ADDRESS, command)
-            await self.ticks.sleep(SETTLE_MS)
-
-    async def _measurement(self) -> bytes:
-        if not words(await self._words(I2C_READY, 3))[0]:
-            raise Silent
-        out = b""
-        for word in words(await self._words(I2C_READ, 60)):
-            out += bytes((word >> 8, word & 0xFF))
-        return out
-
-    async def _words(self, command: bytes, size: int) -> bytes:
-        self.bus.writeto(ADDRESS, command)
-        await self.ticks.sleep(1)
-        return self.bus.readfrom(ADDRESS, size)

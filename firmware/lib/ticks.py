@@ -3,8 +3,10 @@
 import asyncio
 import time
 
+from micropython import const
+
 MASK = 0x3FFFFFFF
-HALF = 0x20000000
+_HALF = const(0x20000000)
 
 
 def add(moment: int, delay: int) -> int:
@@ -14,7 +16,7 @@ def add(moment: int, delay: int) -> int:
 
 def diff(later: int, earlier: int) -> int:
     """Return later minus earlier [ms], right for spans below 2^29 ms (6.2 days)."""
-    return ((later - earlier + HALF) & MASK) - HALF
+    return ((later - earlier + _HALF) & MASK) - _HALF
 
 
 class Ticks:

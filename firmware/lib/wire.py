@@ -3,7 +3,7 @@
 import json
 
 from lib.record import MISSING
-from lib.sheet import Sheet
+from lib.sheet import Full, Sheet
 
 MAX_ROWS = 60
 MAX_BYTES = 8192
@@ -65,11 +65,16 @@ def _array(out: Sheet, values: list) -> None:
     out.put(b"]")
 
 
-def text(pairs: tuple, size: int = 1024) -> bytes:
-    """Return an object given as (key, value) pairs."""
-    out = Sheet(size)
-    put(out, pairs)
-    return out.text()
+def text(pairs: tuple, size: int = 128) -> bytes:
+    """Return an object given as (key, value) pairs, on a page that is no larger than it must."""
+    while True:
+        out = Sheet(size)
+        try:
+            put(out, pairs)
+        except Full:
+            size *= 2
+            continue
+        return out.text()
 
 
 def batch(out: Sheet, log: str, batch: object) -> None:

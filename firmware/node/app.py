@@ -5,10 +5,12 @@ from lib.kept import Kept
 from lib.spool import Spool
 from lib.update import Update, described
 from lib.wire import Scaled
-from node.sampling import Sampler, Sensors
+from micropython import const
+from node.sampling import Sampler, Sensors, batch_bytes, full_rows
 from node.sending import Sender
 
-KEEP_MS = 3600000
+_KEEP_MS = const(3600000)
+_COLUMNS = const(15)
 
 
 class Node:
@@ -23,16 +25,23 @@ class Node:
         """Run until a reboot is asked for."""
         self.kept.load()
         self.device = Device(self.config, self.board)
+        # Long batches need a large piece of memory, which is there now; a node has seldom more columns.
+        self.device.client.reserve(batch_bytes(full_rows(self.config, _COLUMNS), _COLUMNS))
         self.sensors = Sensors(self.config, self.board, self.kept.facts.get("hours", {}))
-        self.spool = Spool(
-            self.board.flash + "/spool", self.sensors.columns, self.config.get("spool_bytes", 1 << 20)
-        )
+        columns = self.sensors.columns
+        rows = full_rows(self.config, len(columns))
+        limit = self.config.get("spool_bytes", 1 << 20)
+        self.spool = Spool(self.board.flash + "/spool", columns, limit, rows=rows)
         self.spool.start(self.board.cause)
         self.sender = Sender(self.device, self.spool)
         self.update = Update(self.device, self.board.slots)
         self.update.works = self.sensors.worked
         self.device.describe = self._describe
         self.sampler = Sampler(self.config, self.device.clock, self.spool, self.sensors, self.sender.pump)
+        self.device.proved = lambda: self.sampler.sampled and self.device.client.connected
+        self.device.stalled = self.sampler.stalled
+        self.device.silent = self.sensors.silent
+        self.device.client.reserve(batch_bytes(rows, len(columns)))
         try:
             await self.device.run(self.sampler.run(), self._keep_hours(), self.update.run())
         finally:  # whatever ends it but the power
@@ -65,7 +74,7 @@ class Node:
 
     async def _keep_hours(self) -> None:
         while True:
-            await self.board.ticks.sleep(KEEP_MS)
+            await self.board.ticks.sleep(_KEEP_MS)
             self._store_hours()
 
     def _store_hours(self) -> None:

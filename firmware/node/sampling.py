@@ -1,19 +1,24 @@
 """Sampling on a grid of uptime: rows of all sensors, batches of them in the spool."""
 
-from lib.drivers import FOLDER, bus_kind, driver
+from lib.seldom import call
+from micropython import const
 
 # Of what two sensors measure, these stand as two channels; of the rest the first sensor's stands alone.
-CHANNELS = ("pm25", "pm10")
+_CHANNELS = const(("pm25", "pm10"))
 # What is told at once: a change by this much [the quantity's unit] and by this percentage.
 JUMPS = (("pm25", 15, 30), ("pm25_a", 15, 30), ("pm10", 25, 30), ("pm10_a", 25, 30), ("co2", 300, 25))
 
 # With a duty cycle, what a sensor says in this time behind its warm-up is the sample.
-SETTLE_MS = 10000
+_SETTLE_MS = const(10000)
 # Sensors that were taken away and whose hours are kept in case they return.
-REMEMBERED = 8
+_REMEMBERED = const(8)
+
+_STALLED_S = const(600)
+# A value of 6 characters and its comma.
+_VALUE_BYTES = const(7)
 
 # A restless value closes a batch no more often than every so many rows.
-QUIET_ROWS = 3
+_QUIET_ROWS = const(3)
 
 
 def name_columns(sensors: list) -> list:
@@ -27,7 +32,7 @@ def name_columns(sensors: list) -> list:
 
 def _next_name(name: str, given: dict, seen: dict) -> str | None:
     n = seen[name] = seen.get(name, -1) + 1
-    if given[name] > 1 and name in CHANNELS:
+    if given[name] > 1 and name in _CHANNELS:
         return name + "_" + "ab"[n] if n < 2 else None
     return None if n else name
 
@@ -41,6 +46,7 @@ class Sensors:
         self._said = set()  # serials of the sensors that have said something in this boot
         self.troubles = {}  # what a driver has raised last, by serial
         self._kept = dict(hours)  # tenths of an hour that a sensor ran, by serial, at this boot's start
+        self._silent = False
         self._ran_s = [0] * len(self.entries)
         self._since = [None] * len(self.entries)
         self.drivers = [self._driver(entry, board) for entry in self.entries]
@@ -51,8 +57,8 @@ class Sensors:
     def _driver(self, entry: dict, board: object) -> object:
         kind, name = entry["type"], entry["bus"]
         try:
-            made = driver(kind, name, board.flash + FOLDER)
-            bus = board.bus(bus_kind(name), name, getattr(made, "baud", 9600))
+            made = call("lib.drivers", "driver", kind, name, board.flash + "/drivers")
+            bus = board.bus(name.rstrip("0123456789"), name, getattr(made, "baud", 9600))
             return made(bus, board.ticks, **entry.get("options", {}))
         except MemoryError:
             raise
@@ -86,14 +92,20 @@ class Sensors:
         """Return one row; None while all sensors warm up."""
         row = []
         warm = False
+        self._silent = False
         for i, one in enumerate(self.drivers):
             names = self.names[i]
             values = await self._guarded(i, one.read, names)
             warm = warm or bool(values)
+            self._silent = self._silent or (values is not None and not any(v is not None for v in values))
             if values and any(value is not None for value in values):
                 self._said.add(self.entries[i]["serial"])
             row.extend([value for value, name in zip(values or [None] * len(names), names) if name])
         return row if warm else None
+
+    def silent(self) -> bool:
+        """Return whether one of them has said nothing in the newest row."""
+        return self._silent
 
     async def _guarded(self, i: int, work: object, names: tuple = ()) -> list | None:
         """Do a driver's work; what it raises is this sensor's trouble and no other's."""
@@ -121,12 +133,23 @@ class Sensors:
         """Return (serial, tenths of an hour) of these sensors and, last, of those that hung here before."""
         here = [entry["serial"] for entry in self.entries]
         gone = [serial for serial in self._kept if serial not in here]
-        return tuple((serial, self.ran(serial, up)) for serial in here + gone[:REMEMBERED])
+        return tuple((serial, self.ran(serial, up)) for serial in here + gone[:_REMEMBERED])
 
 
 def describe(error: Exception) -> str:
     """Return an exception as one short line."""
     return ("%s: %s" % (type(error).__name__, error))[:120]
+
+
+def full_rows(config: dict, columns: int) -> int:
+    """Return the rows of a full batch: at most 60, and 8 KB when every value had 6 characters."""
+    rows = config.get("batch_s", 60) // config.get("sample_s", 10)
+    return max(1, min(rows, 60, 7500 // (_VALUE_BYTES * max(1, columns))))
+
+
+def batch_bytes(rows: int, columns: int) -> int:
+    """Return what a batch takes on the wire at most."""
+    return 700 + rows * columns * _VALUE_BYTES
 
 
 class Jump:
@@ -158,7 +181,7 @@ class Sampler:
 
     def __init__(self, config: dict, clock: object, spool: object, sensors: Sensors, closed: object) -> None:
         self.dt = config.get("sample_s", 10)
-        self.full = self._rows(config.get("batch_s", 60), len(sensors.columns))
+        self.full = full_rows(config, len(sensors.columns))
         self.clock = clock
         self.spool = spool
         self.sensors = sensors
@@ -167,15 +190,11 @@ class Sampler:
         self.late = 0
         self.sampled = 0  # rows of which one value at least was there
         # With `duty`, those sensors that can sleep do so between samples, where there is time for it.
-        lead = sensors.warm_ms() + SETTLE_MS
-        self.lead_ms = lead if config.get("duty") and SETTLE_MS < lead < 900 * self.dt else 0
+        lead = sensors.warm_ms() + _SETTLE_MS
+        self.lead_ms = lead if config.get("duty") and _SETTLE_MS < lead < 900 * self.dt else 0
         self._due = 0
         self._steps = 0
-        self._quiet = QUIET_ROWS
-
-    def _rows(self, batch_s: int, columns: int) -> int:
-        # At most 60 rows, and 8 KB when every value had 6 characters.
-        return max(1, min(batch_s // self.dt, 60, 7500 // (7 * max(1, columns))))
+        self._quiet = _QUIET_ROWS
 
     async def run(self) -> None:
         """Sample for ever."""
@@ -207,8 +226,12 @@ class Sampler:
         """Wake the sensors in time, and throw away what they say while they warm up."""
         await self._sleep(self.lead_ms)
         await self.sensors.start(self.clock.up(), True)
-        await self._sleep(SETTLE_MS)
+        await self._sleep(_SETTLE_MS)
         await self.sensors.row()
+
+    def stalled(self) -> bool:
+        """Return whether no sample has come about for long: a driver that never returns."""
+        return self._due > 0 and self.clock.until(self._due) < -1000 * max(_STALLED_S, 10 * self.dt)
 
     def _keep(self, row: list) -> None:
         self.sampled += any(value is not None for value in row)
@@ -220,7 +243,7 @@ class Sampler:
         else:
             self.spool.begin(self._due, self.clock.at(self._due), self.dt, row)
         self._quiet += 1
-        jumped = self.jump(row) and self._quiet >= QUIET_ROWS
+        jumped = self.jump(row) and self._quiet >= _QUIET_ROWS
         if jumped:
             self._quiet = 0
         if jumped or self.spool.rows >= self.full:

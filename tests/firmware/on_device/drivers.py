@@ -1,6 +1,6 @@
 import asyncio
 
-from lib import pms5003, scd4x, sds011, shdlc, sht4x, sps30
+from lib import pms5003, scd4x, sds011, shdlc, sht4x, sps30, sps30_i2c
 from lib.drivers import TABLE, UnknownSensor, driver
 from lib.sensirion import crc8
 from lib.sensor import BadChecksum, Silent
@@ -263,7 +263,7 @@ def test_sps30_over_its_uart() -> None:
 def test_sps30_over_i2c() -> None:
     vectors = load("sps30")
     asked = {name: octets(text) for name, text in vectors["i2c"].items()}
-    assert (sps30.I2C_START, sps30.I2C_STOP, sps30.I2C_SLEEP) == (
+    assert (sps30_i2c.START, sps30_i2c.STOP, sps30_i2c.SLEEP) == (
         asked["start"],
         asked["stop"],
         asked["sleep"],
@@ -272,7 +272,7 @@ def test_sps30_over_i2c() -> None:
     data = b"".join(raw[i : i + 2] + bytes((crc8(raw[i : i + 2]),)) for i in range(0, 40, 2))
     bus = I2C({asked["ready"]: b"\0\1" + bytes((crc8(b"\0\1"),)), asked["read"]: data}, 0x69)
     ticks = Ticks()
-    sensor = sps30.SPS30I2C(bus, ticks)
+    sensor = sps30_i2c.SPS30I2C(bus, ticks)
 
     async def use() -> None:
         await sensor.start()

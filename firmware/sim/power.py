@@ -1,0 +1,55 @@
+"""The power switch of a simulated board: boot after boot of the device that a configuration names."""
+
+# All of asyncio first, while the heap is in one piece: what compiles later leaves it in shreds.
+import asyncio.event
+import asyncio.funcs
+import asyncio.stream  # noqa: F401 (all three: loaded here to stay)
+import gc
+import json
+import sys
+import time
+
+import vfs
+from sim.flash import mount
+from slots import Slots
+
+FLASH = "/flash"
+# A crash on a board is followed by the boot's own time.
+PAUSE_S = {"reboot": 0, "update": 0}
+
+
+def boot(config: dict, cause: str) -> str:
+    """Run one boot, from the flash to the end of the application; return its cause."""
+    slots = Slots(FLASH)
+    sys.path[:0] = slots.begin()
+    try:
+        from lib.start import run
+        from sim.board import Board
+
+        gc.collect()
+
+        return run(config, Board(config, cause, slots))
+    except Exception as error:  # of an application that can't even be imported
+        sys.print_exception(error)
+        return "crash"
+
+
+def main() -> int:
+    """Run the device of the configuration file; a reboot or a crash begins it anew, as a watchdog would."""
+    if len(sys.argv) != 2:
+        print("usage: micropython -X heapsize=128k firmware/sim/main.py CONFIG.json")
+        return 2
+    with open(sys.argv[1]) as file:
+        config = json.load(file)
+    path, modules = list(sys.path), list(sys.modules)
+    cause = "power"
+    while True:
+        mount(config["sim"], FLASH)
+        cause = boot(config, cause)
+        vfs.umount(FLASH)
+        sys.path[:] = path
+        for name in [name for name in sys.modules if name not in modules]:
+            del sys.modules[name]
+        gc.threshold(-1)
+        gc.collect()
+        time.sleep(PAUSE_S.get(cause, config["sim"].get("crash_s", 2)))
