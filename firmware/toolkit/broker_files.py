@@ -29,9 +29,7 @@ def render(secrets: Secrets, rights: Iterable[Rights]) -> dict[str, str]:
         "mosquitto/passwords": "".join(_password(secrets, *user) for user in users),
         "mosquitto/acl": HEAD + "".join(_acl(*user) for user in users),
         "nats/users.conf": _nats(users),
-        "gateway.env": "".join(
-            _environment(valid) for one, valid in users[-1:0:-1] + users[:1] if one.device == GATEWAY
-        ),
+        "gateway.env": "".join(_environment(valid) for valid in secrets.valid(GATEWAY)[-1:]),
     }
 
 
@@ -93,14 +91,21 @@ def _text(path: Path) -> str:
 
 
 def write(folder: Path, files: Iterable[str], texts: Mapping[str, str]) -> None:
-    """Write these of the files, each whole or not at all, readable by their owner alone.
-    Raises `Insecure` where git would track them."""
+    """Write these of the files, each whole or not at all, readable by their owner alone."""
     for name in files:
         path = folder / name
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        if tracked(path):
-            raise Insecure("git would track the secrets here", str(path), "name a folder that it ignores")
         write_private(path, texts[name].encode())
+
+
+def ignored(folder: Path) -> None:
+    """Raise `Insecure` where git would track the files below this folder."""
+    if tracked(folder / "nats/users.conf"):
+        raise Insecure(
+            "git would track the secrets here",
+            str(folder),
+            "add it to .gitignore, or name a folder that git ignores",
+        )
 
 
 def reload(pid_file: Path) -> int:
@@ -110,8 +115,10 @@ def reload(pid_file: Path) -> int:
         raise Problem("this system has no SIGHUP", advice="restart the broker")
     try:
         pid = int(pid_file.read_text())
+        if pid <= 0:  # the system would take it for a whole group
+            raise ValueError(pid)
         os.kill(pid, hang_up)
-    except (ValueError, ProcessLookupError):
+    except (ValueError, OverflowError, ProcessLookupError):
         advice = "is it running? its configuration says where it writes this file: pid_file"
         raise Problem("names no process of a broker", str(pid_file), advice) from None
     return pid

@@ -54,7 +54,9 @@ class Given:
 
     @cached_property
     def kept(self) -> Secrets:
-        """The secrets. Raises `Problem` where the master of devices that were flashed isn't here."""
+        """The secrets, before anything is changed. Raises `Problem` where the master of devices that were
+        flashed isn't here, or git would see what is written."""
+        broker_files.ignored(self.folder)
         if register.entries(self.register) and not (self.secrets / MASTER).exists():
             advice = "bring it here, or name it: --secrets FOLDER; a new one would lock all devices out"
             raise Problem("the master secret isn't here", str(self.secrets / MASTER), advice)

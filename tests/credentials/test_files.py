@@ -81,7 +81,8 @@ def test_git_must_not_see_them(place: Place) -> None:
     (place.folder / ".gitignore").write_text("/secrets/\n")
     place.call("render")
     with pytest.raises(Insecure, match="git would track"):
-        place.call("render", "--out", place.folder / "broker")
+        place.call("rotate", "3-2-a", "--out", place.folder / "broker")
+    assert Secrets(place.secrets).of("3-2-a").generation == 1
     seen = subprocess.run(
         ["git", "status", "--short", "-uall"], cwd=place.folder, capture_output=True, text=True
     )

@@ -91,8 +91,9 @@ def test_a_device_nobody_knows_is_named(place: Place) -> None:
             place.call(verb, "9-9-x")
 
 
-def test_a_pid_file_of_nobody_is_named(place: Place) -> None:
+@pytest.mark.parametrize("pid", ["4194305", "0", "-1", "", "9" * 30])  # the first is above the greatest
+def test_a_pid_file_of_nobody_is_named(place: Place, pid: str) -> None:
     path = place.folder / "pid"
-    path.write_text("4194305\n")  # above the greatest process id
+    path.write_text(f"{pid}\n")
     with pytest.raises(Problem, match="names no process"):
         place.call("render", "--reload", path)
