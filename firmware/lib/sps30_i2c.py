@@ -1,5 +1,7 @@
 """Sensirion SPS30 over I2C (its SEL pin at ground)."""
 
+import struct
+
 from lib.sensirion import words
 from lib.sensor import Silent
 from lib.sps30 import Particles
@@ -32,10 +34,8 @@ class SPS30I2C(Particles):
     async def _measurement(self) -> bytes:
         if not words(await self._words(READY, 3))[0]:
             raise Silent
-        out = b""
-        for word in words(await self._words(READ, 60)):
-            out += bytes((word >> 8, word & 0xFF))
-        return out
+        data = await self._words(READ, 60)
+        return struct.pack(">20H", *words(data))
 
     async def _words(self, command: bytes, size: int) -> bytes:
         self.bus.writeto(_ADDRESS, command)

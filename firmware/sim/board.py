@@ -196,13 +196,12 @@ class Board:
         return context(config)
 
     def watchdog(self, ms: int) -> object:
-        """Return what feeds the watchdog: with `sim.watchdog_s` the machine's alarm, which kills."""
+        """Return what feeds the watchdog: with `sim.watchdog_s` a real one, which kills."""
         if not self._watchdog_s:
             return int
-        import ffi
+        from sim.watchdog import start
 
-        alarm = ffi.open(None).func("I", "alarm", "I")
-        return lambda: alarm(self._watchdog_s)
+        return start(self._watchdog_s)
 
     def scarce(self, connected: bool) -> bool:
         """Return whether memory outside the heap runs out."""

@@ -9,7 +9,8 @@ HERE = Path(__file__).parent / "on_device"
 
 
 @pytest.mark.parametrize(
-    "script", ["controlling", "drivers", "keeping", "saying", "sending", "timing", "updating"]
+    "script",
+    ["caring", "controlling", "drivers", "joining", "keeping", "saying", "sending", "timing", "updating"],
 )
 def test_on_micropython(micropython: str, script: str) -> None:
     command = [micropython, "-X", "heapsize=4m", str(HERE / "run.py"), script]

@@ -83,14 +83,19 @@ def test_sps30_on_a_uart_and_two_chips_on_one_i2c_bus(ear: Ear, start: Start, wi
     assert (batch["temp"], batch["co2"]) == ([22.5] * 6, [612] * 6)  # the first of two thermometers
 
 
-def test_sps30_on_i2c_and_a_passive_plantower(ear: Ear, start: Start, wire: Wire) -> None:
-    dust = Pms5003(lambda now, awake: WORDS)
-    port = wire(uart1=dust, i2c1=I2c({0x69: Sps30I2c(Core(lambda now, awake: CLOUD))}))
-    pair = fitted(("pms7003", "uart1"), options={"passive": True}) + fitted(("sps30", "i2c1"))
-    start(NODE, sensors=pair, sim={"wiring": ["127.0.0.1", port]})
+def test_sps30_on_i2c(ear: Ear, start: Start, wire: Wire) -> None:
+    port = wire(i2c1=I2c({0x69: Sps30I2c(Core(lambda now, awake: CLOUD))}))
+    start(NODE, sensors=fitted(("sps30", "i2c1")), sim={"wiring": ["127.0.0.1", port]})
     batch = last(ear)
-    assert (batch["pm25_a"], batch["pm25_b"]) == ([8] * 6, [9.5] * 6)
-    assert (batch["n03"], batch["pm1"]) == ([210] * 6, [1] * 6)
+    assert (batch["pm25"], batch["n03"]) == ([9.5] * 6, [4250] * 6)
+
+
+def test_a_passive_plantower_says_one_frame_when_asked(ear: Ear, start: Start, wire: Wire) -> None:
+    dust = Pms5003(lambda now, awake: WORDS)
+    port = wire(uart1=dust)
+    one = fitted(("pms7003", "uart1"), options={"passive": True})
+    start(NODE, sensors=one, sim={"wiring": ["127.0.0.1", port]})
+    assert last(ear)["pm25"] == [8] * 6
     assert not dust.active
 
 
