@@ -1,5 +1,6 @@
 """Care for itself, whole: a node that hangs, one that always crashes, its crash log, `identify`."""
 
+import ast
 import subprocess
 from pathlib import Path
 from typing import Any
@@ -80,3 +81,14 @@ def test_an_actuator_in_safe_mode_is_at_its_safe_level(
     start(ACTUATOR, levels="none", sim={"crash_s": 0})
     wait_until(lambda: any(info.get("safe") for info in infos(ear, "hana/p-1")), 30)
     wait_until(lambda: wires.levels[-1:] == [1])
+
+
+def test_the_page_about_the_lamp_is_the_firmware_s_table() -> None:
+    source = (Path(__file__).parents[2] / "firmware" / "lib" / "lamp.py").read_text()
+    codes = next(
+        ast.literal_eval(node.value)
+        for node in ast.parse(source).body
+        if isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == "CODES"
+    )
+    page = (Path(__file__).parents[2] / "docs" / "lamp.md").read_text()
+    assert all(f"| {blinks} | {name} | {text} |" in page for blinks, name, text in codes)
