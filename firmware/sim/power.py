@@ -16,6 +16,8 @@ from slots import Slots
 FLASH = "/flash"
 # A crash on a board is followed by the boot's own time.
 PAUSE_S = {"reboot": 0, "update": 0}
+# With `sim.exit` every boot is a process of its own, begun with its cause, and so has a heap of its own.
+EXITS = {"crash": 70, "reboot": 71, "update": 72}
 
 
 def boot(config: dict, cause: str) -> str:
@@ -36,17 +38,19 @@ def boot(config: dict, cause: str) -> str:
 
 def main() -> int:
     """Run the device of the configuration file; a reboot or a crash begins it anew, as a watchdog would."""
-    if len(sys.argv) != 2:
+    if not 2 <= len(sys.argv) <= 3:
         print("usage: micropython -X heapsize=128k firmware/sim/main.py CONFIG.json")
         return 2
     with open(sys.argv[1]) as file:
         config = json.load(file)
     path, modules = list(sys.path), list(sys.modules)
-    cause = "power"
+    cause = sys.argv[2] if len(sys.argv) == 3 else "power"
     while True:
         mount(config["sim"], FLASH)
         cause = boot(config, cause)
         vfs.umount(FLASH)
+        if config["sim"].get("exit"):
+            return EXITS.get(cause, 70)
         sys.path[:] = path
         for name in [name for name in sys.modules if name not in modules]:
             del sys.modules[name]

@@ -6,9 +6,11 @@ import signal
 import subprocess
 import sys
 import tempfile
+import threading
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -18,14 +20,13 @@ from firmware.toolkit.secrets import Secrets
 from gateway.ota import Device, Parcel, Plan, Record, RollOut, State
 from gateway.ota.record import staged
 from gateway.receive import Broker
+from gateway.world import compiled as firmware
 from tests.firmware.workshop import NODE, ROOT, SPEED, Ear, Process, Wires
 from tests.servers import Mosquitto, wait_until
 
 NODES = tuple(f"1-{n}-a" for n in range(1, 6))
 TRIAL_S = 300
 """Simulated seconds of a trial: 2.5 s of this machine."""
-HEAP = "136k"
-"""A trial needs 8 KB beside the application, which at the moment leaves less of an ESP32's 128 KB."""
 FIRMWARE = application.FIRMWARE
 SITE = """
 [[site]]
@@ -81,7 +82,39 @@ def secrets(tmp_path: Path) -> Secrets:
     return Secrets(tmp_path / "secrets")
 
 
-Fleet = dict[str, Process]
+CAUSES = {70: "crash", 71: "reboot", 72: "update"}
+
+
+class Board(Process):
+    """A node whose every boot is a process of its own: a reset leaves nothing in an ESP32's heap."""
+
+    def __init__(self, program: str, folder: Path, config: dict[str, Any]) -> None:
+        super().__init__(program, folder, config)
+        self.switch = threading.Lock()
+
+    def start(self, cause: str = "power") -> None:
+        path = self.folder / "config.json"
+        path.write_text(json.dumps(self.config))
+        with (self.folder / "output.log").open("ab") as log:
+            command = [self.program, "-X", "heapsize=128k", str(firmware.main()), str(path), cause]
+            self.process = subprocess.Popen(command, stdout=log, stderr=log)
+        threading.Thread(target=self._watch, args=(self.process,)).start()
+
+    def _watch(self, process: "subprocess.Popen[bytes]") -> None:
+        cause = CAUSES.get(process.wait())
+        with self.switch:
+            if cause and self.process is process:
+                self.start(cause)
+
+    def kill(self) -> None:
+        with self.switch:
+            process, self.process = self.process, None
+        if process:
+            process.kill()
+            process.wait(5)
+
+
+Fleet = dict[str, Board]
 
 
 @pytest.fixture
@@ -102,10 +135,9 @@ def fleet(
             "password": None,
             "update_key": secrets.of(name).key,
             "trial_s": TRIAL_S,
-            "sim": {"wiring": ["127.0.0.1", wires.port], "speed": SPEED, "crash_s": 0.1} | flash,
+            "sim": {"wiring": ["127.0.0.1", wires.port], "speed": SPEED, "exit": True} | flash,
         }
-        nodes[name] = Process(micropython, folder, config)
-        nodes[name].heap = HEAP
+        nodes[name] = Board(micropython, folder, config)
         nodes[name].start()
     wait_until(lambda: all(senses(ear, name) for name in NODES), 30)
     yield nodes
