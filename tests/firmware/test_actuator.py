@@ -38,6 +38,7 @@ def test_it_begins_safe_and_says_so(ear: Ear, start: Start, wires: Wires) -> Non
     assert list(state(ear)) == ["level", "cause", "id", "filter_h", "at"]
     assert ear.statuses(ME) == ["online"]
     wait_until(lambda: wires.levels == [1])
+    wait_until(lambda: ear.heard("info", ME))
     info = ear.heard("info", ME)[-1]
     assert {"kind": "actuator", "levels": 4, "safe_level": 1, "boot": 1}.items() <= info.items()
 
@@ -138,7 +139,7 @@ def test_a_real_node_leads_it_when_the_gateway_is_silent(ear: Ear, start: Start,
 
 def test_the_button_has_the_last_word(ear: Ear, start: Start, wires: Wires) -> None:
     start(ACTUATOR)
-    wait_until(lambda: "gpio" in wires.links)
+    wait_until(lambda: "gpio" in wires.links and ear.statuses(ME))
     command(ear, "7-1", 3, ttl=9999)
     becomes(ear, level=3)
     wires.links["gpio"].sendall(b"BUTTON\n")
