@@ -11,7 +11,8 @@ from edge.network import Actuator
 from edge.pace import Running, reported
 from edge.readings import SECOND
 from edge.report import State
-from gateway.journal import Draft, Journal
+from gateway.block import Draft
+from gateway.journal import Journal
 from gateway.live import Acting, Live
 from gateway.metrics import Metrics
 from gateway.present import Alarms

@@ -10,9 +10,10 @@ from edge.calibrate import calibrate
 from edge.check import WINDOW, Test, revise
 from edge.place import place
 from edge.readings import SECOND, Array, Readings
+from gateway.block import Draft
 from gateway.drafts import readings_draft
 from gateway.history import History
-from gateway.journal import Draft, Journal
+from gateway.journal import Journal
 from gateway.ledger import Ledger
 from gateway.line import SPREAD
 from gateway.live import Live

@@ -16,8 +16,8 @@ from edge.policy import decide
 from edge.readings import SECOND
 from edge.room import cleaning
 from gateway.actuate import Actuate
+from gateway.block import Draft
 from gateway.clock import Clock
-from gateway.journal import Draft
 from gateway.live import Horizon, Latest, Live, Outlook
 from gateway.metrics import Metrics
 from gateway.present import Present, Rooms

@@ -10,7 +10,7 @@ from edge.readings import Readings
 from edge.report import Info, Report
 from edge.wire import Address
 from gateway.archive import HOUR
-from gateway.journal import Draft
+from gateway.block import Draft
 from gateway.ledger import GONE, Lost
 from gateway.live import Live
 from gateway.pack import pack

@@ -10,8 +10,8 @@ import msgspec
 from edge import report, wire
 from edge.report import Report, State
 from edge.wire import Address, Letter
+from gateway.block import Waiting
 from gateway.clock import Clock
-from gateway.journal import Waiting
 from gateway.live import Live
 from gateway.metrics import Metrics
 from gateway.receive import Message

@@ -5,11 +5,10 @@ import threading
 from collections import Counter
 from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 
-from edge.problem import Problem
 from edge.wire import Letter
+from gateway.block import Block, Draft, JournalError, JournalFull, Waiting
 
 VERSION = 1
 LETTERS = 100_000
@@ -35,47 +34,6 @@ CREATE TABLE reject (id INTEGER PRIMARY KEY AUTOINCREMENT, at INTEGER NOT NULL, 
     block INTEGER NOT NULL, line TEXT NOT NULL, reason TEXT NOT NULL);
 CREATE TABLE kept (hash TEXT PRIMARY KEY, kind TEXT NOT NULL, body BLOB NOT NULL);
 """
-
-
-class JournalError(Problem):
-    """The journal can't do what was asked; its text says what stands where."""
-
-
-class JournalFull(JournalError):
-    """The disk is full (or fails): nothing was committed, so nothing may be acknowledged."""
-
-
-@dataclass(frozen=True, slots=True)
-class Draft:
-    """A block to append: `first` and `last` [ns] bound the sample times that it touches (None: none), and
-    `hours` (since 1970) are those whose archive file it changes."""
-
-    kind: str
-    body: bytes
-    header: bytes = b""
-    first: int | None = None
-    last: int | None = None
-    hours: tuple[int, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class Block:
-    """A stored block; `at` [ns UTC] is its commit's; `body` is None once archived and released."""
-
-    id: int
-    kind: str
-    at: int
-    header: bytes
-    body: bytes | None
-
-
-@dataclass(frozen=True, slots=True)
-class Waiting:
-    """A message of a node that isn't in the network files, kept as it came."""
-
-    node: str
-    topic: str
-    payload: bytes
 
 
 class Journal:

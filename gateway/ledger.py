@@ -10,7 +10,8 @@ import numpy as np
 from edge.identity import Intervals
 from edge.place import Boots, Told
 from edge.readings import SECOND, UNTIMED, Readings
-from gateway.journal import Block, Journal
+from gateway.block import Block
+from gateway.journal import Journal
 
 SNAPSHOT = "ledger"
 GONE = "no longer in the spool"

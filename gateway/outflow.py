@@ -12,9 +12,10 @@ import structlog
 
 from edge.network import Network
 from edge.readings import SECOND
+from gateway.block import Block, JournalError
 from gateway.clock import Clock
 from gateway.influx import REASON, Bucket, Kept, Refused, Settings
-from gateway.journal import Block, Journal, JournalError
+from gateway.journal import Journal
 from gateway.line import OF_KIND, Lines
 
 NAME = "influx"

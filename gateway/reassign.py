@@ -13,9 +13,10 @@ from edge.check import WINDOW, CheckState, check
 from edge.network import Network
 from edge.readings import CELLS, SECOND, Array, Column, Readings
 from gateway.archive import HOUR
+from gateway.block import Draft
 from gateway.drafts import readings_draft
 from gateway.history import History
-from gateway.journal import Draft, Journal
+from gateway.journal import Journal
 from gateway.line import SPREAD
 
 WINDOW_NS = WINDOW * SECOND

@@ -12,7 +12,7 @@ from edge.forecast import Forecasts
 from edge.readings import Readings, concat
 from edge.report import Report
 from edge.wire import Address, Letter
-from gateway.journal import JournalError, Waiting
+from gateway.block import JournalError, Waiting
 from gateway.metrics import Metrics
 from gateway.receive import Message
 

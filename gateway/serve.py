@@ -12,12 +12,12 @@ import structlog
 from edge.network import Network
 from edge.readings import SECOND
 from gateway.assembly import Assembly, Options
+from gateway.block import JournalError
 from gateway.catchup import Catchup
 from gateway.chore import Chore
 from gateway.clock import Clock, SystemClock
 from gateway.drafts import lost_draft
 from gateway.gaps import Gaps
-from gateway.journal import JournalError
 from gateway.network import load
 from gateway.receive import Message
 from gateway.reload import Reload

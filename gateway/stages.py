@@ -11,10 +11,11 @@ from edge.place import told_by_doubles
 from edge.readings import UNTIMED, Array, Flag, Readings
 from edge.wire import Letter
 from gateway.archive import HOUR
+from gateway.block import Draft
 from gateway.doubles import Doubles, Name
 from gateway.drafts import late_rows, readings_draft, report_drafts
 from gateway.hear import Hear
-from gateway.journal import Draft, Journal
+from gateway.journal import Journal
 from gateway.ledger import Ledger, header
 from gateway.live import Live
 from gateway.metrics import Metrics

@@ -8,7 +8,8 @@ import structlog
 
 from edge.network import Network
 from edge.problem import Problem
-from gateway.journal import Draft, Journal
+from gateway.block import Draft
+from gateway.journal import Journal
 from gateway.network import check, entries_of_the_past, sources
 
 log = structlog.get_logger()

@@ -14,9 +14,10 @@ from edge.readings import Readings, concat
 from edge.train import train
 from gateway import table
 from gateway.archive import Archive
+from gateway.block import Draft
 from gateway.command.train import train as command
 from gateway.history import History
-from gateway.journal import Draft, Journal
+from gateway.journal import Journal
 from gateway.pack import pack
 from gateway.training import (
     CURRENT,

@@ -6,7 +6,7 @@ import numpy as np
 
 from edge.network import Actuator, Level, Network, Node, Placement
 from edge.readings import SECOND, Column, Flag, Readings
-from gateway.journal import Draft
+from gateway.block import Draft
 from gateway.pack import pack
 
 BEGIN = 1_763_700_000

@@ -11,9 +11,10 @@ import pytest
 
 from edge.network import Network
 from edge.readings import Readings
+from gateway.block import Draft
 from gateway.clock import SystemClock
 from gateway.influx import Bucket, Settings
-from gateway.journal import Draft, Journal
+from gateway.journal import Journal
 from gateway.line import SPREAD
 from gateway.metrics import Metrics
 from gateway.outflow import NAME, Backoff, InfluxCursor

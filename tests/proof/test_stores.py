@@ -16,8 +16,9 @@ from edge.readings import SECOND, Array, Column, Flag, Readings, concat
 from edge.wire import Letter, decode
 from gateway import journal as journals
 from gateway.archive import HOUR, Archive
+from gateway.block import Draft, JournalError, JournalFull, Waiting
 from gateway.drafts import readings_draft
-from gateway.journal import Draft, Journal, JournalError, JournalFull, Waiting
+from gateway.journal import Journal
 from gateway.network import load
 from tests.proof.bench import EVER, Bench, cells
 from tests.proof.conftest import network_text
