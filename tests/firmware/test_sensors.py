@@ -124,11 +124,17 @@ def test_between_samples_a_sensor_rests_and_its_hours_rest_too(ear: Ear, start: 
     hours = sensors(ear, lambda s: s[0]["hours"] >= 0.1)[0]["hours"]
     up = next(info["up"] for info in ear.heard("info") if info["sensors"][0]["hours"] >= 0.1)
     assert hours <= 0.6 * up / 3600 + 0.05
+    assert node.alive
+
+
+def test_hours_outlive_a_reboot(ear: Ear, start: Start, wire: Wire) -> None:
+    port = wire(uart1=Pms5003(lambda now, awake: WORDS))
+    start(NODE, sensors=fitted(("pms5003", "uart1")), sim={"wiring": ["127.0.0.1", port]})
+    hours = sensors(ear, lambda s: s[0]["hours"] >= 0.1)[0]["hours"]
     ear.say("cmd", {"op": "reboot", "id": "1"})
     wait_until(lambda: any(info["boot"] == 2 for info in ear.heard("info")), 20)
     after = next(info for info in ear.heard("info") if info["boot"] == 2)
     assert after["sensors"][0]["hours"] >= hours
-    assert node.alive
 
 
 class Winsen:
