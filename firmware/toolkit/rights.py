@@ -1,9 +1,10 @@
 """Who may say and hear what on the broker: least rights, by the network files and the register."""
 
+from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from edge.network import Actuator, Network, Node
+from edge.network import Actuator, Network, Node, in_force
 
 GATEWAY = "gateway"
 WRITES = {
@@ -27,6 +28,7 @@ def rights(network: Network, flashed: Mapping[str, Mapping[str, str]], now: int)
     """The rights of the gateway, of each node and actuator of the files at `now` [ns], and of flashed devices
     (their newest register entries) that aren't adopted yet. Actuators of foreign dialects have none here."""
     root = network.root
+    rooms = _rooms(network, now)
     found = [Rights(GATEWAY, "gateway", (f"{root}/#",), (f"{root}/#",))]
     for node in network.nodes.values():
         sites = [*(place.site for place in node.placements), *_flashed_for(flashed, node)]
@@ -34,7 +36,7 @@ def rights(network: Network, flashed: Mapping[str, Mapping[str, str]], now: int)
     for actuator in network.actuators.values():
         if actuator.dialect == "gongi":
             sites = [actuator.site, *_flashed_for(flashed, actuator)]
-            found.append(_own(root, actuator.id, "actuator", sites, _room(network, actuator, now)))
+            found.append(_own(root, actuator.id, "actuator", sites, rooms[actuator.site, actuator.room]))
     known = {GATEWAY, *network.nodes, *network.actuators}
     new = (entry for device, entry in flashed.items() if device not in known)
     found += [_own(root, e["node"], e["kind"], [e["site"]]) for e in new if e["kind"] in WRITES]
@@ -46,11 +48,14 @@ def _flashed_for(flashed: Mapping[str, Mapping[str, str]], device: Node | Actuat
     return [flashed[device.id]["site"]] if device.id in flashed else []
 
 
-def _room(network: Network, actuator: Actuator, now: int) -> list[str]:
-    """What an actuator listens to when no gateway speaks."""
-    nodes = network.nodes_in(actuator.site, actuator.room, now)
-    base = f"{network.root}/{actuator.site}"
-    return [f"{base}/{node.id}/{leaf}" for node in nodes for leaf in ("obs", "forecast")]
+def _rooms(network: Network, now: int) -> Mapping[tuple[str, str], list[str]]:
+    """What the actuators of each room listen to when no gateway speaks."""
+    rooms: defaultdict[tuple[str, str], list[str]] = defaultdict(list)
+    for node in network.nodes.values():
+        if place := in_force(node.placements, now):
+            base = f"{network.root}/{place.site}/{node.id}"
+            rooms[place.site, place.room] += [f"{base}/{leaf}" for leaf in ("obs", "forecast")]
+    return rooms
 
 
 def _own(root: str, device: str, kind: str, sites: Iterable[str], room: Iterable[str] = ()) -> Rights:

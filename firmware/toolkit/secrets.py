@@ -6,6 +6,7 @@ import json
 import os
 import secrets
 import subprocess
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
@@ -72,7 +73,8 @@ class Secrets:
     def __init__(self, folder: Path, dry: bool = False) -> None:
         self.folder = folder
         self._dry = dry
-        self._pretended: dict[str, dict[str, int]] = {}
+        self._pretended: dict[str, Mapping[str, int]] = {}
+        self._read: dict[str, tuple[tuple[int, int, int], Mapping[str, int]]] = {}
 
     def of(self, device: str) -> Credentials:
         """The credentials of a node or actuator in its present generation. Raises `Revoked`."""
@@ -109,32 +111,42 @@ class Secrets:
         """The certificates of the broker's authorities, the current one and, during a change, the next."""
         return [path for path in (self.folder / name for name in AUTHORITIES) if path.is_file()]
 
-    def renew(self, device: str) -> Credentials:
-        """Begin a device's next generation; what it had stays valid until it is voided."""
+    def renew(self, *devices: str) -> None:
+        """Begin the next generation of devices; what they had stays valid until it is voided."""
         generations = self._generations()
-        self._keep(GENERATIONS, generations | {device: generations.get(device, 1) + 1})
-        return self.of(device)
+        self._keep(GENERATIONS, {**generations} | {one: generations.get(one, 1) + 1 for one in devices})
 
-    def void(self, device: str, generation: int) -> None:
-        """End a device's generations up to this one: they are void once the brokers are told."""
-        self._keep(RETIRED, self._table(RETIRED) | {device: max(generation, self._retired(device))})
+    def retire(self, *devices: str) -> None:
+        """End all generations of devices but the newest; void once the brokers are told."""
+        self._void(devices, 1)
 
-    def void_all(self, device: str) -> None:
-        """End every generation of a device."""
-        self.void(device, self._generations().get(device, 1))
+    def revoke(self, *devices: str) -> None:
+        """End every generation of devices; void once the brokers are told."""
+        self._void(devices, 0)
 
-    def _generations(self) -> dict[str, int]:
+    def _void(self, devices: Iterable[str], left: int) -> None:
+        generations, retired = self._generations(), self._table(RETIRED)
+        ended = {one: max(retired.get(one, 0), generations.get(one, 1) - left) for one in devices}
+        self._keep(RETIRED, {**retired} | ended)
+
+    def _generations(self) -> Mapping[str, int]:
         return self._table(GENERATIONS)
 
     def _retired(self, device: str) -> int:
         return self._table(RETIRED).get(device, 0)
 
-    def _table(self, name: str) -> dict[str, int]:
+    def _table(self, name: str) -> Mapping[str, int]:
+        """A file's table; it is read again when the file was replaced, by another call too."""
         path = self.folder / name
-        kept = json.loads(path.read_bytes()) if path.exists() else {}
-        return dict(kept) | self._pretended.get(name, {})
+        if name in self._pretended or not path.exists():
+            return self._pretended.get(name, {})
+        now = path.stat()
+        state = (now.st_ino, now.st_mtime_ns, now.st_size)
+        if name not in self._read or self._read[name][0] != state:
+            self._read[name] = state, json.loads(path.read_bytes())
+        return self._read[name][1]
 
-    def _keep(self, name: str, table: dict[str, int]) -> None:
+    def _keep(self, name: str, table: Mapping[str, int]) -> None:
         if self._dry:
             self._pretended[name] = table
             return
@@ -146,7 +158,7 @@ class Secrets:
         if not path.exists():
             if self._dry:
                 raise Insecure(
-                    "there is no master secret yet", str(path), "the call without --dry-run makes it"
+                    "there is no master secret yet", str(path), "gongi credentials render makes it"
                 )
             self.open()
             write_private(path, secrets.token_hex(32).encode() + b"\n", anew=True)

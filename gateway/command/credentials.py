@@ -152,8 +152,7 @@ def rotate(devices: tuple[str, ...], all_: bool, **given: Any) -> None:
         if under_way := [device for device in chosen if len(call.kept.valid(device)) > 1]:
             advice = "flash it and retire the old one first; revoke it where a secret has leaked"
             raise Problem(f"{', '.join(under_way)} is being rotated already", advice=advice)
-    for device in chosen:
-        call.kept.renew(device)
+    call.kept.renew(*chosen)
     _finish(call, "rotate", chosen)
 
 
@@ -178,8 +177,7 @@ def retire(
     seen = seen.union(*map(proofs.by_log, log), *map(proofs.by_nats, nats))
     unproved = [one for one in turning if not without_proof and call.kept.of(one).user not in seen]
     proved = [device for device in turning if device not in unproved]
-    for device in proved:
-        call.kept.void(device, call.kept.of(device).generation - 1)
+    call.kept.retire(*proved)
     _finish(call, "retire", proved, unproved=unproved)
     if unproved:
         click.echo(f"gongi: not proved yet, both are valid: {', '.join(unproved)}", err=True)
@@ -196,8 +194,7 @@ def revoke(devices: tuple[str, ...], **given: Any) -> None:
     """
     call = Given(**given)
     chosen = call.named(devices)
-    for device in chosen:
-        call.kept.void_all(device)
+    call.kept.revoke(*chosen)
     _finish(call, "revoke", chosen)
 
 
@@ -236,15 +233,15 @@ def _finish(call: Given, verb: str, devices: list[str], **more: object) -> None:
     users = {device: [one.user for one in call.kept.valid(device)] for device in devices}
     facts = {"command": verb, "dry_run": call.dry_run, "devices": users, "reloaded": told, **more}
     facts["files"] = [str(call.folder / name) for name in changed]
+    diff = _diff(changed) if call.dry_run else ""  # of a whole country's files it takes minutes
     if call.as_json:
-        click.echo(json.dumps(facts | {"diff": _diff(changed) if call.dry_run else ""}))
+        click.echo(json.dumps(facts | {"diff": diff}))
     else:
-        _say(call, facts, _diff(changed))
+        _say(call, facts, diff)
 
 
 def _say(call: Given, facts: Mapping[str, Any], diff: str) -> None:
-    if call.dry_run:
-        click.echo(diff, nl=False)
+    click.echo(diff, nl=False)
     for device, users in facts["devices"].items():
         click.echo(f"{device}: {'valid as ' + ' and '.join(users) if users else 'revoked'}")
     done = "would be written" if call.dry_run else "written"
