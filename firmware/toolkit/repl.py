@@ -237,8 +237,10 @@ class Repl:
     def read(self, path: str) -> bytes:
         """A file's bytes, empty where there is none."""
         self.run(HELPERS)
-        program = f"try:\n    print(binascii.b2a_base64(open({'/' + path!r}, 'rb').read()).decode())\n"
-        return base64.b64decode(self.run(program + "except OSError:\n    pass\n"))
+        # A file left open is closed by the collector, perhaps amid another's work on the same file system.
+        program = f"try:\n    with open({'/' + path!r}, 'rb') as f:\n        b = f.read()\n"
+        program += "    print(binascii.b2a_base64(b).decode())\nexcept OSError:\n    pass\n"
+        return base64.b64decode(self.run(program))
 
     def reset(self) -> None:
         """Let the board begin anew."""

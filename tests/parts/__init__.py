@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 import pytest
 
-from tests.parts import influxd
+from tests.parts import cortex, influxd
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +61,7 @@ PARTS = {
             ("chromium", "fonts-noto-cjk"),
         ),
         Part("openssl", program("openssl"), "apt install openssl", ("openssl",)),
+        Part("cortex-m3", cortex.find, cortex.ADVICE, cortex.PACKAGES, cortex.build),
         Part("influxd", influxd.find, influxd.ADVICE, build=influxd.build),
     )
 }
