@@ -1,6 +1,6 @@
 """What the node's firmware needs: memory, flash, wear, instructions.
 
-On MicroPython's Unix port, with an ESP32's heap and a Mosquitto: the node with batches of 60 samples.
+On MicroPython's Unix port, with a heap of 160 KB and a Mosquitto: the node with batches of 60 samples.
 On the same port with a counting memory under a real LittleFS: a day's erases and programs.
 On an emulated Cortex-M3 (32 bits; `python -m tests.parts` builds it): modules, batch, instructions.
 
