@@ -11,6 +11,7 @@ import structlog
 
 from edge.network import Network
 from edge.readings import SECOND
+from edge.wire import Letter
 from gateway.assembly import Assembly, Options
 from gateway.block import JournalError
 from gateway.catchup import Catchup
@@ -162,15 +163,32 @@ class Gateway(Assembly):
         while not self._stopping.is_set():
             try:
                 self.river.flow(Block(tuple(messages), self._now()))
-            except (JournalError, Failed) as error:
+            except JournalError as error:
                 failures += 1
                 self._hold(str(error), failures)
                 continue
+            except Failed as error:
+                return self._apart(messages, str(error))
             self.receiver.ack(messages)
             self.alarms.cleared("journal", "journal")
             self.metrics.gauge("lag_seconds", time.monotonic() - began)
             return True
         return False
+
+    def _apart(self, messages: Sequence[Message], reason: str) -> bool:
+        """Take a block that a stage fails on by halves; the message it fails on becomes a dead letter."""
+        middle = len(messages) // 2
+        if middle:
+            return self.take(messages[:middle]) and self.take(messages[middle:])
+        letters = [Letter(one.topic, one.payload, f"internal error: {reason}") for one in messages]
+        try:
+            self.journal.commit(self._now(), [], letters)
+        except JournalError as error:
+            self._hold(str(error), 1)
+            return self.take(messages)
+        self.metrics.count("letters", len(letters))
+        self.receiver.ack(messages)
+        return True
 
     def _hold(self, reason: str, failures: int) -> None:
         """Nothing is acknowledged while the journal refuses: the nodes' spools hold what comes meanwhile."""

@@ -1,5 +1,6 @@
 """Journal, archive and history: all or nothing, bounded, and one series out of both."""
 
+import json
 import sqlite3
 import threading
 from collections.abc import Callable, Iterator
@@ -20,6 +21,7 @@ from gateway.block import Draft, JournalError, JournalFull, Waiting
 from gateway.drafts import readings_draft
 from gateway.journal import Journal
 from gateway.network import load
+from gateway.river import Block
 from tests.proof.bench import EVER, Bench, cells
 from tests.proof.conftest import network_text
 from tests.proof.lives import START, Batch
@@ -172,6 +174,25 @@ def test_a_full_disk_stops_acknowledgements_and_nothing_else(bench: Bench) -> No
     assert gateway.metrics.value("conflicts") == gateway.metrics.value("doubles") == 0
     assert len(bench.stored()) == 1 + 58 * 60
     del gateway._stopping.wait
+
+
+def test_a_stage_that_fails_on_one_message_blocks_no_other(bench: Bench) -> None:
+    """A stage that can't be skipped fails on one of five batches: four are stored, one is a dead letter."""
+    gateway, river = bench.gateway, bench.gateway.river
+
+    def picky(block: Block) -> Block:
+        if any(json.loads(message.payload)["seq"] == 3 for message in block.messages):
+            raise ZeroDivisionError("three is too many")
+        return block
+
+    river.stages = (river.stages[0], ("deduplicate", picky), *river.stages[1:])
+    bench.take([batch(seq).message for seq in range(1, 6)])
+    assert gateway.ledger.table()[0]["stored"] == [[1, 2], [4, 5]]
+    [(_, topic, _, reason)] = gateway.journal.letters()
+    assert topic.endswith("/obs")
+    assert "three is too many" in reason
+    assert gateway.metrics.value("letters") == 1
+    assert ("stage", "deduplicate") in gateway.live.alarms
 
 
 def test_a_full_disk_ends_no_chore(bench: Bench) -> None:
