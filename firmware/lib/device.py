@@ -17,7 +17,7 @@ _INFO_MS = const(600000)
 _NTP_MS = const(3600000)
 _NTP_RETRY_MS = const(60000)
 # Facts about the wiring and secrets are not what the gateway compares.
-_UNHASHED = const(("sim", "user", "password", "brokers", "update_key"))
+_UNHASHED = const(("sim", "user", "password", "brokers", "update_key", "wifi"))
 
 
 class Reboot(Exception):
