@@ -89,6 +89,9 @@ class Assembly:
         self.hear = Hear(live, self.ledger, self.actuate, metrics)
         self.check = Check(live, recall(self.ledger, self.history, network, self.present, self.forecaster))
         decide = Decide(live, policy, self.actuate, self.forecaster, self.clock, metrics)
+        # Blocks name these by hash; a changed model is kept when it comes into force.
+        journal.keep(decide.policy_hash, "policy", repr(policy).encode())
+        journal.keep(self.forecaster.model.id, "model", self.forecaster.model.encode().encode())
         stages = (
             ("decode", Decode(live, self.clock, metrics)),
             ("deduplicate", Deduplicate(self.ledger, Doubles(journal), self.alarms, metrics)),

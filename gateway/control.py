@@ -28,9 +28,6 @@ log = structlog.get_logger()
 PACE = 0.5
 """Seconds between two looks ahead: at more blocks a second, several share one."""
 
-FRESH = 3
-"""Forecast and decision take only samples younger than so many intervals."""
-
 
 class Forecast:
     """Takes every block in, and looks ahead for the nodes that had news since the last look."""

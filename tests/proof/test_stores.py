@@ -438,3 +438,11 @@ def elsewhere(work: Callable[[], None]) -> None:
 def test_concat_of_nothing_is_nothing(bench: Bench) -> None:
     assert len(bench.stored()) == 0
     assert concat([]).nodes == ()
+
+
+def test_what_forecasts_and_decisions_name_is_kept(bench: Bench) -> None:
+    gateway = bench.gateway
+    decide = dict(gateway.river.stages)["decide"]
+    names = json.loads(decide._names())  # type: ignore[attr-defined]  # what each of their blocks carries
+    assert set(names) == {"model", "network", "policy"}
+    assert all(gateway.journal.kept(digest) for digest in names.values())
