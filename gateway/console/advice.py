@@ -3,8 +3,9 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+from edge.index.korea import UNHEALTHY
 from gateway.console.answers import Advice, GradeId, OutlookNow, RoomNow, Step
-from gateway.console.grade import GRADES, UNHEALTHY
+from gateway.console.grade import GRADES
 from gateway.words import N_, Words
 
 RANKS = {grade.id: place for place, grade in enumerate(GRADES)}

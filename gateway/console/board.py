@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 from time import perf_counter
 
+from edge.index.school import limits
 from edge.network import Network, Node, Site
 from edge.readings import SECOND
 from gateway.console import spoken
@@ -17,7 +18,6 @@ from gateway.console.answers import (
     Sites,
 )
 from gateway.console.device import device_name, node_now
-from gateway.console.grade import limits
 from gateway.console.pulse import Pulse
 from gateway.console.room import room_now, worst_first
 from gateway.console.scene import Places, Scene, Stand, utc

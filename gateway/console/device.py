@@ -5,12 +5,13 @@ from datetime import datetime
 from math import isfinite
 from typing import Literal
 
+from edge.index.korea import rank
 from edge.network import Actuator, Node, Site
 from edge.quantity import QUANTITIES
 from edge.readings import SECOND, Flag
 from gateway.console import spoken
 from gateway.console.answers import ActuatorNow, Cell, NodeNow, State
-from gateway.console.grade import GRADES, rank
+from gateway.console.grade import GRADES
 from gateway.console.scene import Scene, Stand, utc
 from gateway.live import Acting, Latest, Value
 from gateway.words import N_, Words

@@ -7,9 +7,9 @@ from fastapi import APIRouter, Request
 from fastapi.responses import HTMLResponse, RedirectResponse, Response
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
+from edge.index.korea import TABLES
 from gateway.console import spoken
 from gateway.console.desk import AtDesk, Spoken
-from gateway.console.grade import KOREA
 from gateway.words import LANGUAGES, Words
 
 HERE = Path(__file__).parent
@@ -38,7 +38,7 @@ def page(name: str, request: Request, words: Words, status: int = 200, **values:
         path=request.url.path,
         shown=SHOWN,
         label=lambda quantity: spoken.label(quantity, words),
-        since=KOREA[-1].since.isoformat(),
+        since=TABLES[-1].since.isoformat(),
         **values,
     )
     return HTMLResponse(text, status, {"Vary": "Accept-Language", "Cache-Control": "no-store"})

@@ -2,12 +2,13 @@
 
 from collections.abc import Iterable, Mapping
 
+from edge.index.school import limits
 from edge.network import Room, Site
 from edge.quantity import QUANTITIES
 from gateway.console.advice import RANKS
 from gateway.console.answers import Cell, GradeId, NodeNow, OutlookNow, RoomNow, State, Step
 from gateway.console.device import actuator_now, node_now
-from gateway.console.grade import GRADES, limits
+from gateway.console.grade import GRADES
 from gateway.console.scene import Scene, Stand, utc
 from gateway.live import Outlook
 from gateway.words import N_, Words

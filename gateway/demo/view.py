@@ -7,8 +7,9 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from edge.index.korea import rank
 from edge.network import Actuator, Room, Site
-from gateway.console.grade import GRADES, rank
+from gateway.console.grade import GRADES
 from gateway.demo.outcome import Outcome, Start
 from gateway.demo.running import Demo
 from gateway.demo.watching import measured

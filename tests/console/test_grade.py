@@ -6,13 +6,16 @@ from datetime import date
 import pytest
 
 from edge.decision import REASONS
+from edge.index.korea import GRADES as BANDS
+from edge.index.korea import TABLES, rank
+from edge.index.school import limits
 from edge.network import Room, Timetable
 from edge.readings import SECOND
 from gateway.console import spoken
 from gateway.console.answers import SiteNow
 from gateway.console.board import Board
 from gateway.console.device import state
-from gateway.console.grade import GRADES, KOREA, limits, rank
+from gateway.console.grade import GRADES
 from gateway.console.pulse import Pulse
 from gateway.console.sample import NOON, live, values
 from gateway.live import Horizon, Latest, Live, Outlook, Value
@@ -50,7 +53,8 @@ def test_a_quantity_without_grades_has_none() -> None:
 
 
 def test_the_tables_are_dated_in_order() -> None:
-    assert [bounds.since for bounds in KOREA] == sorted(bounds.since for bounds in KOREA)
+    assert [bounds.since for bounds in TABLES] == sorted(bounds.since for bounds in TABLES)
+    assert [grade.word for grade in GRADES] == [band.word for band in BANDS]
 
 
 def test_a_rooms_own_limits_come_before_the_laws() -> None:
