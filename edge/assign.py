@@ -43,6 +43,8 @@ class Setup:
     placement: Placement | None = None
     sensors: tuple[Sensor, ...] = ()
     calibrations: Mapping[str, Calibration] = field(default_factory=dict)
+    stood: int = 0
+    """Since when [ns] it has stood there with these sensors."""
 
     def sensor(self, quantity: str) -> Sensor | None:
         """The sensor that measures `quantity`: the first one listed whose type can."""
@@ -124,8 +126,9 @@ def _setups(node: Node, network: Network) -> Iterable[Setup]:
     dated |= {
         entry.since
         for kind, serial in sensors
-        for quantity in MEASURES.get(kind, ())
-        for entry in network.calibrations_of.get((serial, quantity), ())
+        for quantity in (MEASURES.get(kind, ()) if network.calibrations else ())
+        for entries in network.served((kind, serial), quantity)
+        for entry in entries
     }
     for since in sorted({max(time, begin) for time in dated}):
         yield _setup(node, since, network)
@@ -137,10 +140,11 @@ def _setup(node: Node, since: int, network: Network) -> Setup:
     calibrations = {}
     for quantity in QUANTITIES:
         sensor = bare.sensor(quantity) if network.calibrations else None
-        entries = network.calibrations_of.get((sensor[1], quantity), ()) if sensor else ()
-        if entry := in_force(entries, since):
+        served = network.served(sensor, quantity) if sensor else ()
+        if entry := next(filter(None, (in_force(entries, since) for entries in served)), None):
             calibrations[quantity] = entry
-    return Setup(since, node, bare.placement, bare.sensors, calibrations)
+    stood = max(at.since for at in (bare.placement, fitted) if at) if bare.placement else 0
+    return Setup(since, node, bare.placement, bare.sensors, calibrations, stood)
 
 
 def placed(readings: Readings, network: Network) -> tuple[Array, tuple[Placement | None, ...]]:

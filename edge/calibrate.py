@@ -7,6 +7,9 @@ from math import sqrt
 import numpy as np
 
 from edge.assign import Setup, Setups
+from edge.correction.memory import Memory, Passing
+from edge.correction.serve import modelled
+from edge.correction.stream import tracks
 from edge.network import Network
 from edge.quantity import QUANTITIES
 from edge.readings import Array, Column, Readings
@@ -61,23 +64,33 @@ def default_doubt(sensor: str, quantity: str) -> Doubt:
 
 
 def calibrate(readings: Readings, network: Network) -> Readings:
-    """Fill `value`, `u` and `cal` of every row from its raw values; nothing else changes.
+    """One pass over rows from an empty memory."""
+    return correct(readings, Memory.empty(), network)[0]
+
+
+def correct(readings: Readings, memory: Memory, network: Network) -> tuple[Readings, Memory]:
+    """Fill `value`, `u` and `cal` of a block's rows from their raw values, and what to remember for the next.
 
     value = gain·raw + offset + rh·RH, with the raw RH [%] of the same row; where that is missing, the usual
-    one, with its spread added to `u`. Masses and counts are at least 0. Stateless.
+    one, with its spread added to `u`. Of a fitted model: gain·model + offset; where an input lies outside the
+    range that its fit has seen, or is missing, a good value becomes suspect, marked BEYOND, and its `u` is
+    twice as large. Masses and counts are at least 0. The rest changes nothing.
     """
     if not len(readings):
-        return readings
+        return readings, memory
     codes = Setups.of(network).rows(readings)
     recipes = Recipes.of(network)
+    passing = Passing(readings, np.flatnonzero(codes), memory, recipes.tracks) if recipes.tracks else None
     humidity = readings.columns.get("rh")
     columns = {
         name: _applied(column, recipes.at(name, codes), humidity, name)
         for name, column in readings.columns.items()
         if name in QUANTITIES
     }
-    cal = recipes.cal[codes]
-    return replace(readings.with_columns(columns), cals=recipes.cals, cal=cal)
+    for name in recipes.modelled.keys() & columns.keys():
+        columns[name] = recipes.modelled[name].over(columns[name], readings, codes, passing)
+    named = replace(readings.with_columns(columns), cals=recipes.cals, cal=recipes.cal[codes])
+    return named, passing.after() if passing else memory
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,6 +116,8 @@ class Recipes:
 
     def __init__(self, network: Network) -> None:
         self._setups = Setups.of(network).table
+        self.modelled = modelled(self._setups)
+        self.tracks = tracks(one for of in self.modelled.values() for one in of.corrections)
         self._tables: dict[str, tuple[Array, Array, list[Recipe]]] = {}
         names: dict[str, int] = {}
         self.cal = np.array([names.setdefault(_name(s), len(names)) for s in self._setups], np.int32)
@@ -141,14 +156,14 @@ class Recipes:
 def _name(setup: Setup) -> str:
     if setup.node is None:
         return ""
-    return "+".join(dict.fromkeys(entry.id for entry in setup.calibrations.values())) or IDENTITY
+    return "+".join(dict.fromkeys(entry.name for entry in setup.calibrations.values())) or IDENTITY
 
 
 def _numbers(setup: Setup, quantity: str) -> tuple[float, float, float, float, float]:
     sensor = setup.sensor(quantity)
     doubt = default_doubt(sensor[0] if sensor else "", quantity)
     entry = setup.calibrations.get(quantity)
-    if entry is None:
+    if entry is None or entry.correction is not None:
         return 1.0, 0.0, 0.0, doubt.floor, doubt.share
     doubt = Doubt(entry.u) if entry.u > 0 else doubt
     return entry.gain, entry.offset, entry.rh, doubt.floor, doubt.share

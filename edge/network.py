@@ -1,12 +1,14 @@
 """The network as its files describe it: sites, rooms, nodes, actuators, stations, with dated assignments."""
 
 from bisect import bisect_right
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from functools import cached_property
 from typing import Any, Protocol, TypeVar
 from zoneinfo import ZoneInfo
+
+from edge.correction.model import Correction
 
 
 class Dated(Protocol):
@@ -27,13 +29,20 @@ def in_force(entries: Sequence[D], time: int) -> D | None:
 
 @dataclass(frozen=True, slots=True)
 class Placement:
-    """Where a node stands from `since` [ns] on; `room` is empty outdoors; `height` of its inlet [m]."""
+    """Where a node stands from `since` [ns] on; `room` is empty outdoors; `height` of its inlet, distance to the
+    next road and to the next exhaust [m]; `siting` is one of `urban`, `suburban`, `roadside`, `background` and
+    `port`; `shelter` from sun and rain; `grade` of its certification there (empty: the node's)."""
 
     since: int
     site: str
     room: str
     placement: str
     height: float | None = None
+    siting: str = ""
+    road_m: float | None = None
+    exhaust_m: float | None = None
+    shelter: bool | None = None
+    grade: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +56,9 @@ class Fitted:
 @dataclass(frozen=True, slots=True)
 class Calibration:
     """A sensor's correction of one quantity from `since` [ns] on: gain·raw + offset + rh·RH, with standard
-    uncertainty `u` in the quantity's unit; it belongs to the sensor's `serial`."""
+    uncertainty `u` in the quantity's unit; or, of a fitted model, gain·`correction` + offset, with `u` beside
+    the model's own. It belongs to the sensor's `serial`; without one it is the fleet's and serves all sensors
+    (of a `type`) that have none."""
 
     since: int
     id: str
@@ -57,12 +68,20 @@ class Calibration:
     offset: float = 0.0
     rh: float = 0.0
     u: float = 0.0
+    type: str = ""
+    correction: Correction | None = None
+
+    @property
+    def name(self) -> str:
+        """What samples are marked with: the entry, and the model behind it by its hash."""
+        return f"{self.id}@{self.correction.id}" if self.correction else self.id
 
 
 @dataclass(frozen=True, slots=True)
 class Node:
     """A measuring device; samples every `sample_s` [s], sends every `batch_s` [s]; `limits` override quality
-    control's, as {test parameter: value}."""
+    control's, as {test parameter: value}; `grade` of its certification as a simple monitor (간이측정기): 1, 2, 3
+    or `none`, empty where the files don't say."""
 
     id: str
     placements: tuple[Placement, ...]
@@ -96,7 +115,9 @@ class Timetable:
 @dataclass(frozen=True, slots=True)
 class Actuator:
     """A purifier, ventilator or cleaner of a room; `levels[0]` is off; `safe` and `safe_occupied` are the
-    levels it falls to when nobody commands it; `timer`: the device itself ends a command in time."""
+    levels it falls to when nobody commands it; `timer`: the device itself ends a command in time;
+    `quiet_level` is its highest in quiet hours, `min_run_s` and `min_rest_s` [s] its own (None: the policy's).
+    """
 
     id: str
     kind: str
@@ -107,12 +128,16 @@ class Actuator:
     safe: int = 0
     safe_occupied: int = 1
     timer: bool = True
+    quiet_level: int | None = None
+    min_run_s: int | None = None
+    min_rest_s: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Room:
     """A room: volume [m³], floor area [m²], air change by its own leaks [1/h], occupants, timetable,
-    ventilation (`natural` or `mechanical`), limits by quantity in its unit."""
+    ventilation (`natural` or `mechanical`), limits by quantity in its unit, quiet hours, and the `confidence`
+    with which its limit is kept (None: the policy's)."""
 
     id: str
     ko: str
@@ -123,6 +148,19 @@ class Room:
     ach: float = 0.75
     occupants: int = 0
     limits: Mapping[str, float] = field(default_factory=dict)
+    quiet: Timetable = field(default_factory=Timetable)
+    confidence: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Energy:
+    """What a site pays for a kWh, and in its `peak` hours; the most [W] that its actuators may draw together
+    (None: no limit)."""
+
+    price: float = 150.0
+    peak_price: float | None = None
+    peak: Timetable = field(default_factory=Timetable)
+    most_w: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,6 +199,7 @@ class Site:
     lat: float | None = None
     lon: float | None = None
     altitude: float | None = None
+    energy: Energy = field(default_factory=Energy)
 
     @cached_property
     def zone(self) -> ZoneInfo:
@@ -173,20 +212,47 @@ class Site:
 
     def occupied(self, room: str, moment: datetime) -> bool:
         """Whether the room is used at that moment (aware datetime), by timetable and calendar."""
+        return self.school_day(moment.astimezone(self.zone).date()) and self._within(
+            self.rooms[room].timetable, moment
+        )
+
+    def quiet(self, room: str, moment: datetime) -> bool:
+        """Whether that moment is in the room's quiet hours."""
+        return self._within(self.rooms[room].quiet, moment)
+
+    def price(self, moment: datetime) -> float:
+        """What a kWh costs at that moment."""
+        energy = self.energy
+        peak = energy.peak_price is not None and self._within(energy.peak, moment)
+        return energy.peak_price if peak and energy.peak_price is not None else energy.price
+
+    def _within(self, timetable: Timetable, moment: datetime) -> bool:
         local = moment.astimezone(self.zone)
-        minute = local.hour * 60 + local.minute
-        return self.school_day(local.date()) and self.rooms[room].timetable.occupied(local.weekday(), minute)
+        return timetable.occupied(local.weekday(), local.hour * 60 + local.minute)
 
 
 @dataclass(frozen=True, slots=True)
 class Station:
-    """A reference station of the national network."""
+    """A reference station; `kind` as a node's siting; `source` names where its values come from (a name of
+    `gongi reference sources`), `code` what that source calls it."""
 
     id: str
     ko: str
     en: str
     lat: float
     lon: float
+    kind: str = ""
+    source: str = ""
+    code: str = ""
+
+
+def _by(
+    entries: Iterable[Calibration], key: Callable[[Calibration], tuple[str, str]]
+) -> Mapping[tuple[str, str], tuple[Calibration, ...]]:
+    table: dict[tuple[str, str], list[Calibration]] = {}
+    for entry in sorted(entries, key=lambda entry: entry.since):
+        table.setdefault(key(entry), []).append(entry)
+    return {name: tuple(found) for name, found in table.items()}
 
 
 @dataclass(frozen=True)
@@ -210,15 +276,30 @@ class Network:
     @cached_property
     def calibrations_of(self) -> Mapping[tuple[str, str], tuple[Calibration, ...]]:
         """Calibrations by (sensor serial, quantity), sorted by `since`."""
-        table: dict[tuple[str, str], tuple[Calibration, ...]] = {}
-        for entry in sorted(self.calibrations, key=lambda entry: entry.since):
-            key = (entry.serial, entry.quantity)
-            table[key] = (*table.get(key, ()), entry)
-        return table
+        own = (entry for entry in self.calibrations if entry.serial)
+        return _by(own, lambda entry: (entry.serial, entry.quantity))
+
+    @cached_property
+    def fleet_of(self) -> Mapping[tuple[str, str], tuple[Calibration, ...]]:
+        """The fleet's calibrations by (sensor type, quantity), sorted by `since`; type "" is any."""
+        fleet = (entry for entry in self.calibrations if not entry.serial)
+        return _by(fleet, lambda entry: (entry.type, entry.quantity))
+
+    def served(self, sensor: tuple[str, str], quantity: str) -> Iterator[tuple[Calibration, ...]]:
+        """The calibrations that may serve a sensor (type, serial), the ones to prefer first."""
+        kind, serial = sensor
+        yield self.calibrations_of.get((serial, quantity), ())
+        yield self.fleet_of.get((kind, quantity), ())
+        yield self.fleet_of.get(("", quantity), ())
 
     def placed(self, node: str, time: int) -> Placement | None:
         """Where a node stood at `time` [ns]; None for an unknown node and before its first entry."""
         return in_force(self.nodes[node].placements, time) if node in self.nodes else None
+
+    def grade(self, node: str, time: int) -> str:
+        """The certification grade of a node as it stood at `time` [ns]: 1, 2, 3, `none`, or empty: not said."""
+        place = self.placed(node, time)
+        return (place.grade if place else "") or (self.nodes[node].grade if node in self.nodes else "")
 
     def actuators_in(self, site: str, room: str) -> tuple[Actuator, ...]:
         """The actuators of a room, in the files' order."""

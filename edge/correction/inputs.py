@@ -20,6 +20,13 @@ def lowest(quantity: str) -> float:
     return min(QUANTITIES[quantity].low, 0.0)
 
 
+def possible(name: str, cells: Array) -> Array:
+    """A quantity's cells, or a channel's, with those that can't be true made missing."""
+    whole = next((mass for mass in MASSES if name in (f"{mass}_a", f"{mass}_b", f"{mass}_cf1")), name)
+    top = CEILING.get(whole, np.inf)
+    return np.where((cells >= lowest(name)) & (cells <= top), cells, np.nan)
+
+
 @dataclass(frozen=True, slots=True)
 class Inputs:
     """One device's raw columns by name, in their units, at `time` [ns UTC, growing], `step` [ns] apart where
@@ -33,13 +40,8 @@ class Inputs:
     @classmethod
     def of(cls, quantity: str, time: Array, step: int, columns: Mapping[str, Array]) -> "Inputs":
         """The columns, with values that can't be true made missing."""
-        floor = lowest(quantity)
         own = {f"{quantity}{affix}" for affix in AFFIXES}
-        top = CEILING.get(quantity, np.inf)
-        kept = {
-            name: np.where((cells >= floor) & (cells <= top), cells, np.nan) if name in own else cells
-            for name, cells in columns.items()
-        }
+        kept = {name: possible(name, cells) if name in own else cells for name, cells in columns.items()}
         return cls(quantity, time, step, kept)
 
     @property
@@ -56,6 +58,10 @@ class Inputs:
         place = np.minimum(place, self.time.size - 1)
         near = np.abs(self.time[place] - wanted) <= self.step // 2
         return np.where(near, cells[place], np.nan)
+
+    def past(self, name: str, steps: int) -> Array:
+        """A column as it was `steps` steps earlier, NaN where it isn't known."""
+        return self.before(self.columns[name], steps)
 
     def filled(self, cells: Array) -> Array:
         """Cells with the raw value of the row where they are missing."""

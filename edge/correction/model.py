@@ -16,6 +16,7 @@ from edge.problem import Problem
 from edge.readings import Array
 
 VERSION = 1
+HOUR = 3_600_000_000_000
 Z90 = 1.6449
 """Half the width of a normal distribution's middle 90 %, in standard deviations."""
 BEYOND = 2.0
@@ -46,7 +47,7 @@ class Spread:
 def circumstances(value: Array, given: Inputs) -> Array:
     """What the size of an error depends on [rows, 6]: log(1 + value), log(1 + change since the step before),
     log(1 + distance of the channels), RH/100, T/10 and (T/10 − 1)²; 0 where a device doesn't measure it."""
-    change = np.abs(given.raw - given.filled(given.before(given.raw, 1)))
+    change = np.abs(given.raw - given.filled(given.past(given.quantity, 1)))
     nothing = np.full(value.size, np.nan)
     first, second = (given.columns.get(f"{given.quantity}{side}", nothing) for side in ("_a", "_b"))
     rh, temp = given.columns.get("rh", nothing) / 100.0, given.columns.get("temp", nothing) / 10.0
@@ -74,7 +75,8 @@ class Correction:
     `form` names how it was made; `kind` how it is applied: `identity`, `linear` (intercept + Σ weights·
     terms), `curve` (through `knots`, straight on beyond them) or a published formula. `valid` holds the
     smallest and largest value of each input that the fit has seen, `window` its first and last time [ns],
-    `shift` by how many steps the sensor's series is moved first, `data` the hash of what it was fitted on.
+    `shift` by how many steps the sensor's series is moved first, `data` the hash of what it was fitted on,
+    `step` [ns] how far apart the rows of the fit were.
     """
 
     form: str
@@ -91,6 +93,7 @@ class Correction:
     shift: int = 0
     spread: Spread | None = None
     data: str = ""
+    step: int = HOUR
 
     def __post_init__(self) -> None:
         if self.kind not in (*PLAIN, *PUBLISHED):

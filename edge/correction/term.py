@@ -15,15 +15,17 @@ DAY = 86_400_000_000_000
 @dataclass(frozen=True, slots=True)
 class Term:
     """How a term is worked out from inputs and its own number (after a colon in its name: `dry:0.2`), which
-    columns it needs beside the quantity's, and which of the quantity's channels."""
+    columns it needs beside the quantity's, which of the quantity's channels, and how many steps it looks
+    back."""
 
     of: Callable[[Inputs, float], Array]
     needs: tuple[str, ...] = ()
     channels: tuple[str, ...] = ()
+    steps: int = 0
 
 
 def _raw(steps: int) -> Term:
-    return Term(lambda given, _: given.filled(given.before(given.raw, steps)))
+    return Term(lambda given, _: given.filled(given.past(given.quantity, steps)), steps=steps)
 
 
 def _plain(name: str) -> Term:
@@ -41,10 +43,12 @@ def _times(name: str, usual: float) -> Term:
 
 def _channel(pick: Callable[[Array, Array], Array], steps: int) -> Term:
     def of(given: Inputs, _: float) -> Array:
-        first, second = (given.filled(given.columns[f"{given.quantity}{side}"]) for side in ("_a", "_b"))
-        return given.filled(given.before(pick(first, second), steps))
+        raw = given.past(given.quantity, steps)
+        sides = (given.past(f"{given.quantity}{side}", steps) for side in ("_a", "_b"))
+        first, second = (np.where(np.isnan(cells), raw, cells) for cells in sides)
+        return given.filled(pick(first, second))
 
-    return Term(of, channels=("_a", "_b"))
+    return Term(of, channels=("_a", "_b"), steps=steps)
 
 
 def _distance(given: Inputs, _: float) -> Array:
@@ -95,9 +99,15 @@ def _of(term: str, given: Inputs) -> Array:
 
 def served(terms: Collection[str], quantity: str, columns: Collection[str]) -> bool:
     """Whether these columns are enough for all the terms."""
-    return all(column in columns for term in terms for column in _needed(term, quantity))
+    return all(column in columns for term in terms for column in needed(term, quantity))
 
 
-def _needed(term: str, quantity: str) -> tuple[str, ...]:
+def needed(term: str, quantity: str) -> tuple[str, ...]:
+    """The columns that a term needs beside the quantity's own."""
     row = TERMS[term.partition(":")[0]]
     return (*row.needs, *(f"{quantity}{channel}" for channel in row.channels))
+
+
+def steps(terms: Collection[str]) -> int:
+    """How many steps the terms look back."""
+    return max((TERMS[term.partition(":")[0]].steps for term in terms), default=0)

@@ -149,6 +149,7 @@ def _correction(trial: Trial, one: Colocation, solution: Solution, made: Spread 
         knots=solution.knots,
         shift=one.shift,
         spread=made,
+        step=one.inputs.step,
     )
 
 
