@@ -1,7 +1,6 @@
 """Publishing at QoS 1 with a bounded number of messages in flight: replay, virtual nodes, the demo's time."""
 
 import os
-import ssl
 import threading
 from collections import deque
 from collections.abc import Callable, Sequence
@@ -13,7 +12,7 @@ from paho.mqtt.enums import CallbackAPIVersion, MQTTErrorCode
 from paho.mqtt.reasoncodes import ReasonCode
 
 from edge.problem import Problem
-from gateway.receive import Broker
+from gateway.receive import Broker, believing
 
 log = structlog.get_logger()
 
@@ -39,8 +38,9 @@ def broker_of(address: str, **more: Any) -> Broker:
 class Publisher:
     """One connection of a publishing device; paho's thread keeps it and makes it again when it breaks.
 
-    `told` gets (topic, payload) of what comes on `topics`, `joined` is called on each connection: both in
-    paho's thread, so they only note what came and never publish at QoS 1, which may wait for that thread.
+    `told` gets (topic, payload) of what comes on `topics`, `kept` (default: `told`) of what the broker had
+    retained, `joined` is called on each connection: all in paho's thread, so they only note what came and
+    never publish at QoS 1, which may wait for that thread.
     """
 
     def __init__(
@@ -52,9 +52,10 @@ class Publisher:
         told: Callable[[str, bytes], None] = lambda topic, payload: None,
         joined: Callable[[], None] = lambda: None,
         window: int = 500,
+        kept: Callable[[str, bytes], None] | None = None,
     ) -> None:
         self._broker, self._topics, self._window = broker, topics, window
-        self._told, self._joined = told, joined
+        self._told, self._kept, self._joined = told, kept or told, joined
         self._flying: deque[MQTTMessageInfo] = deque()
         self._turn = threading.Lock()
         self._answered = threading.Event()
@@ -71,7 +72,7 @@ class Publisher:
         if self._broker.user is not None:
             client.username_pw_set(self._broker.user, self._broker.password)
         if self._broker.ca is not None:
-            client.tls_set_context(ssl.create_default_context(cafile=str(self._broker.ca)))
+            client.tls_set_context(believing(self._broker.ca))
         return client
 
     def start(self) -> None:
@@ -133,4 +134,4 @@ class Publisher:
             self._joined()
 
     def _took(self, _: Client, __: Any, message: MQTTMessage) -> None:
-        self._told(message.topic, bytes(message.payload))
+        (self._kept if message.retain else self._told)(message.topic, bytes(message.payload))

@@ -28,13 +28,29 @@ ECHO = 10.0
 
 @dataclass(frozen=True, slots=True)
 class Broker:
-    """Where the broker is, who we are there, and by which CA we know it (None: no TLS)."""
+    """Where the broker is, who we are there, and by which CA we know it (None: no TLS; see `believing`)."""
 
     host: str = "127.0.0.1"
     port: int = 1883
     user: str | None = None
     password: str | None = None
     ca: Path | None = None
+
+
+def believing(ca: Path) -> ssl.SSLContext:
+    """A TLS context for an authority and, while it is being renewed, the next one: `ca-next.pem` beside
+    `ca.pem`."""
+    context = ssl.create_default_context(cafile=str(ca))
+    believe_more(context, ca)
+    return context
+
+
+def believe_more(context: ssl.SSLContext, ca: Path) -> None:
+    """Also believe what has come into these files since; an authority that left them is believed until the
+    context's end."""
+    for path in (ca, ca.with_name(f"{ca.stem}-next{ca.suffix}")):
+        if path.is_file():
+            context.load_verify_locations(path)
 
 
 class Message(NamedTuple):
@@ -113,6 +129,7 @@ class Receiver:
         self.connected = False
         self.fresh_session = False
         self._echo_by: float | None = None
+        self._context: ssl.SSLContext | None = None
         self._client = self._make(client_id)
 
     def _make(self, client_id: str) -> _Reader:
@@ -123,7 +140,8 @@ class Receiver:
         if self._broker.user is not None:
             client.username_pw_set(self._broker.user, self._broker.password)
         if self._broker.ca is not None:
-            client.tls_set_context(ssl.create_default_context(cafile=str(self._broker.ca)))
+            self._context = believing(self._broker.ca)
+            client.tls_set_context(self._context)
         return client
 
     # -- in ---------------------------------------------------------------------------------------------
@@ -194,6 +212,8 @@ class Receiver:
     def _dial(self) -> bool:
         self._client.forget()
         try:
+            if self._context and self._broker.ca:
+                believe_more(self._context, self._broker.ca)
             self._client.connect(self._broker.host, self._broker.port, keepalive=30)
         except ssl.SSLError as error:
             log.error(

@@ -12,14 +12,19 @@ COMMANDS: dict[str, str] = {
     "calibrate": "gateway.command.calibrate:calibrate",
     "demo": "gateway.command.demo:demo",
     "check": "gateway.command.check:check",
+    "index": "gateway.command.index:index",
     "ledger": "gateway.command.ledger:ledger",
     "serve": "gateway.command.serve:serve",
     "replay": "gateway.command.replay:replay",
     "reassign": "gateway.command.reassign:reassign",
+    "reference": "gateway.command.reference:reference",
     "ota": "gateway.command.ota:ota",
     "train": "gateway.command.train:train",
     "flash": "gateway.command.flash:flash",
     "credentials": "gateway.command.credentials:credentials",
+    "ca": "gateway.command.ca:ca",
+    "broker": "gateway.command.broker:broker",
+    "node": "gateway.command.node:node",
 }
 
 
