@@ -50,5 +50,6 @@ LEARNING = Index(
     of=of,
     band=band,
     source="Gongi, experimental",
+    rising=False,
     experimental=True,
 )

@@ -88,8 +88,8 @@ def worst(values: Sequence[Array]) -> Array:
 @dataclass(frozen=True, slots=True)
 class Index:
     """An index that people read: `of` gives its value at each hour (NaN where it can't be said), `band` the
-    place of each value in `bands`. `source` says who defined it and since when; nobody has defined an
-    `experimental` one."""
+    place of each value in `bands`. The worst value is the greatest, where `rising`. `source` says who defined
+    it and since when; nobody has defined an `experimental` one."""
 
     id: str
     word: str
@@ -99,4 +99,5 @@ class Index:
     band: Callable[[Array], Array]
     source: str
     unit: str = ""
+    rising: bool = True
     experimental: bool = False

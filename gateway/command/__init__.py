@@ -13,6 +13,7 @@ COMMANDS: dict[str, str] = {
     "demo": "gateway.command.demo:demo",
     "check": "gateway.command.check:check",
     "index": "gateway.command.index:index",
+    "index": "gateway.command.index:index",
     "ledger": "gateway.command.ledger:ledger",
     "serve": "gateway.command.serve:serve",
     "replay": "gateway.command.replay:replay",

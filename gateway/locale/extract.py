@@ -10,6 +10,8 @@ from babel.messages.frontend import parse_mapping_cfg
 from babel.messages.pofile import read_po, write_po
 
 from edge.decision import REASONS
+from edge.index import INDICES
+from edge.index.lesson import LESSONS
 from gateway.words import LANGUAGES
 
 HERE = Path(__file__).parent
@@ -27,7 +29,14 @@ def template() -> Catalog:
         catalog.add(message, locations=[(f"gateway/{path}", line)], auto_comments=comments, context=context)
     for reason in REASONS.values():
         catalog.add(reason, locations=[("edge/decision.py", 0)])
+    for word in _index_words():
+        catalog.add(word, locations=[("edge/index", 0)])
     return catalog
+
+
+def _index_words() -> list[str]:
+    bands = [band.word for index in INDICES.values() for band in index.bands]
+    return [*(index.word for index in INDICES.values()), *bands, *(lesson.word for lesson in LESSONS)]
 
 
 def catalogue(lang: str) -> Path:
@@ -45,7 +54,14 @@ def update() -> None:
         merged = read_po(BytesIO(known), locale=lang, domain="gongi")
         merged.update(wanted, no_fuzzy_matching=True)
         merged.obsolete.clear()
+        if lang == "en":
+            _spelled_out(merged)
         _write(path, merged)
+
+
+def _spelled_out(english: Catalog) -> None:
+    for message in english:
+        message.string = message.string or message.id
 
 
 def _write(path: Path, catalog: Catalog) -> None:
