@@ -1,52 +1,63 @@
 """What is asked about a room and what is answered: between the river, the policy and the console."""
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from statistics import NormalDist
 
+from edge.choice import Prices
 from edge.network import Room
 from edge.pace import Running
+from edge.room import Balance
 
 REASONS: Mapping[str, str] = {
     "stale": "no fresh PM2.5 value; the device falls back by itself",
+    "safe": "no fresh PM2.5 value; its safe level, as it has no timer of its own",
     "hand": "set by hand {minutes} min ago",
     "over": "PM2.5 is {now} µg/m³, above {limit}",
     "ahead": "forecast {forecast} µg/m³ in {minutes} min, may reach {risk}, above {limit}",
-    "cleaning": "PM2.5 may still be {risk} µg/m³ in {minutes} min without it, above {rest}",
-    "clean": "PM2.5 stays below {rest} µg/m³",
+    "cleaning": "PM2.5 may come to {risk} µg/m³ within {minutes} min without it, above {limit}",
+    "clean": "PM2.5 stays below {limit} µg/m³ for {minutes} min without it",
     "below": "PM2.5 stays below {limit} µg/m³",
+    "aired": "outdoor air is clean: {outdoor} µg/m³; the ventilator does it",
     "empty": "nobody is in the room for the next {minutes} min",
     "co2": "CO2 is {co2} ppm, above {limit}",
-    "co2-foul": "CO2 is {co2} ppm, above {limit}; outdoor air has {outdoor} µg/m³, so at the lowest level",
+    "co2-ahead": "CO2 would come to {co2} ppm in {minutes} min, above {limit}",
+    "co2-foul": "CO2 is {co2} ppm, above {limit}; outdoor air has {outdoor} µg/m³, so no more than needed",
     "fresh": "outdoor air is cleaner: {outdoor} µg/m³, indoors {now}",
     "foul": "outdoor air is no cleaner: {outdoor} µg/m³, indoors {now}",
     "unknown": "outdoor air is unknown and CO2 is not above {limit} ppm",
+    "enough": "the air keeps within its limits without it",
+    "quiet": "quiet hours: at most level {level}",
+    "power": "the site may draw {watts} W more at most",
     "run": "must run for {minutes} min once started",
     "rest": "must rest for {minutes} min once stopped",
     "hold": "keeps its level for {minutes} min before it goes down",
     "switches": "has switched {count} times within the hour",
+    "open": "open the windows: outdoor air has {outdoor} µg/m³, indoors {now}",
+    "open-co2": "open the windows: CO2 is {co2} ppm, above {limit}",
+    "shut": "keep the windows shut: outdoor air has {outdoor} µg/m³, indoors {now}",
 }
 """Why a level was chosen: the key for the word catalogue, and the English text with its placeholders."""
 
 
 @dataclass(frozen=True, slots=True)
 class Policy:
-    """How a room is kept.
+    """How rooms are kept.
 
-    `limit` and `rest` (where cleaning ends) [µg/m³], CO2 limit [ppm] and the part of it where airing ends; a
-    room's own limits `pm25` and `co2` override them, `rest` in proportion; `down` is the part of `rest` that
-    a lower level must promise. Cost of a `miss` and of a needless `alarm` in one unit. Times [s]: lead, least
+    `limit` [µg/m³] and `co2_limit` [ppm]; a room's own limits `pm25` and `co2` override them. Cost of a
+    `miss` and of a needless `alarm` in one unit: their share is the confidence with which the limit is
+    kept, unless the room asks for its own. Times [s]: how far it looks ahead and in how many `steps`, least
     run and rest, hold before a lower level, how long a hand's choice is left alone, life and repetition of
-    commands. `margin` [µg/m³]: by how much outdoor air must be cleaner before a ventilator starts for it;
-    `air` [m³/h]: what a person needs.
+    commands. `margin` [µg/m³]: by how much outdoor air must be cleaner before more of it is let in;
+    `window` [1/h]: air change that open windows add; `recovered`: the share of heat that a ventilator
+    keeps; `prices` of what is not kept, `price` of a kWh where the site says none.
     """
 
     limit: float = 35.0
-    rest: float = 25.0
     co2_limit: float = 1000.0
-    co2_rest: float = 0.8
-    down: float = 0.85
     lead_s: int = 1800
+    steps: int = 6
     miss: float = 4.0
     alarm: float = 1.0
     min_run_s: int = 600
@@ -59,13 +70,21 @@ class Policy:
     repeats: int = 3
     intervals: float = 3.0
     margin: float = 5.0
-    air: float = 21.6
+    window: float = 3.0
+    recovered: float = 0.7
+    price: float = 150.0
+    prices: Prices = field(default_factory=Prices)
 
     @property
-    def fractile(self) -> float:
-        """How much of the way from a forecast to its upper end (95 %) counts as risk."""
-        normal = NormalDist()
-        return normal.inv_cdf(self.miss / (self.miss + self.alarm)) / normal.inv_cdf(0.95)
+    def confidence(self) -> float:
+        """With which probability the limit is kept."""
+        return self.miss / (self.miss + self.alarm)
+
+
+def fractile(confidence: float) -> float:
+    """How much of the way from a forecast to its upper end (95 %) counts as risk."""
+    normal = NormalDist()
+    return normal.inv_cdf(confidence) / normal.inv_cdf(0.95)
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,30 +108,48 @@ class Ahead:
 
 @dataclass(frozen=True, slots=True)
 class RoomState:
-    """What is known of a room at `now` [ns]: newest values, forecasts as it is, people now or within the
-    policy's lead time, and what its actuators (by id) do; `interval_s` is that of its node's batches."""
+    """What is known of a room at `now` [ns]: newest values, forecasts as it is (of the outdoor air too),
+    people now or within the policy's lead time, in how many seconds they come (`arrive_s`), and what its
+    actuators (by id) do; `interval_s` is that of its node's batches. `balance` as identified (None: as the
+    files say), `quiet` hours, `price` of a kWh (None: the policy's), `budget_w` that its actuators may draw
+    together, degrees [K] between outdoor air and the room where it is heated or cooled."""
 
     room: Room
     now: int
     pm25: Measured | None
     outlook: tuple[Ahead, ...] = ()
     outdoor: Measured | None = None
+    outdoor_outlook: tuple[Ahead, ...] = ()
     co2: Measured | None = None
     occupied: bool = True
     occupied_soon: bool = True
+    arrive_s: float = 0.0
     running: Mapping[str, Running] = field(default_factory=dict)
     interval_s: float = 60.0
+    balance: Balance | None = None
+    quiet: bool = False
+    price: float | None = None
+    budget_w: float = math.inf
+    heat: float = 0.0
+
+    @property
+    def people(self) -> bool:
+        """Whether anybody is in the room now or soon."""
+        return self.occupied or self.occupied_soon
 
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
-    """A level that was considered: PM2.5 expected at the end of the lead time, how high it may be then and at
-    its peak until then [µg/m³], and the energy that it costs [Wh]."""
+    """A combination that was considered, a level for each of the room's actuators in their order: PM2.5
+    expected at the end of the lead time, how high it may be then and at its peak until then [µg/m³], CO2 then
+    [ppm], the energy [Wh], and all that it costs, in the unit of the energy's price."""
 
-    level: int
+    levels: tuple[int, ...]
     value: float
     risk: float
     peak: float
+    co2: float
+    energy: float
     cost: float
 
 

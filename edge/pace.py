@@ -1,11 +1,15 @@
 """How fast an actuator may change: minimum run, minimum rest, no hunting between levels."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 
-from edge.readings import SECOND
+import numpy as np
+
+from edge.readings import SECOND, Array
 
 _HOUR = 3600 * SECOND
+
+PACES = ("", "run", "rest", "hold", "switches")
+"""Why a level isn't allowed now, by the codes of `permits`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,23 +35,22 @@ def reported(running: Running, level: int, cause: str, now: int) -> Running:
     return Running(level, cause, switched, now, (*recent, now))
 
 
-def settle(
-    wanted: int, running: Running, now: int, min_run_s: int, min_off_s: int, hold_s: int, max_switches: int
-) -> tuple[int, str, Mapping[str, float]]:
-    """The level allowed at `now` [ns], and if it isn't `wanted` the reason's key and details: a start and a
-    stop have their minimum times, a running level may rise at once but waits `hold_s` before it goes down."""
-    level = running.level
-    if level is None or wanted == level:
-        return wanted, "", {}
-    pace = (
-        ("run", wanted == 0, running.switched, min_run_s),
-        ("rest", level == 0, running.switched, min_off_s),
-        ("hold", wanted < level, running.changed, hold_s),
-    )
-    for key, concerns, since, least in pace:
-        if concerns and since and now - since < least * SECOND:
-            return level, key, {"minutes": least // 60}
-    recent = sum(time > now - _HOUR for time in running.recent)
-    if recent >= max_switches:
-        return level, "switches", {"count": recent}
-    return wanted, "", {}
+def recently(running: Running, now: int) -> int:
+    """How often its level changed within the hour before `now` [ns]."""
+    return sum(time > now - _HOUR for time in running.recent)
+
+
+def permits(level: Array, switched: Array, changed: Array, recent: Array, least: Array, levels: int) -> Array:
+    """The code of `PACES` for each of n actuators and each of `levels` (n × levels), 0 where it is allowed.
+
+    `level` now; seconds since it was `switched` on or off and since its level `changed`; changes within the
+    hour; `least` (4 × n): minimum run, minimum rest, hold before a lower level [s], most changes an hour. A
+    start and a stop have their minimum times, a running level may rise at once.
+    """
+    wanted, level = np.arange(levels), level[:, None]
+    run, rest, hold, most = least[:, :, None]
+    codes = np.where((wanted != level) & (recent[:, None] >= most), 4, 0)
+    codes = np.where((wanted < level) & (changed[:, None] < hold), 3, codes)
+    codes = np.where((wanted > 0) & (level == 0) & (switched[:, None] < rest), 2, codes)
+    stopped: Array = np.where((wanted == 0) & (level > 0) & (switched[:, None] < run), 1, codes)
+    return stopped

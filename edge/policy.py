@@ -1,73 +1,75 @@
-"""What a room's actuators should do: predict as it is and with each level, take the cheapest that serves.
+"""What rooms' actuators should do: predict each room as it is and with every combination, take the cheapest.
 
 The rule asks how bad it may get, not how bad it is likely to get: an hour of children in bad air (`miss`)
-costs more than an hour of needless running (`alarm`), so a purifier starts as soon as the limit is passed
-with a probability of alarm / (alarm + miss); that fractile of the forecast is called its risk.
+costs more than an hour of needless running (`alarm`), so the limit is kept with the confidence
+miss / (miss + alarm), or the one that the room asks for; that quantile of the forecast is called its risk.
 """
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+import math
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from functools import lru_cache
+from itertools import groupby, product
 
-from edge.decision import Ahead, Candidate, Decision, Measured, Policy, RoomState
+import numpy as np
+
+from edge.choice import Choice, Options, Rooms, choose
+from edge.decision import Ahead, Candidate, Decision, Measured, Policy, RoomState, fractile
 from edge.network import Actuator, Level
-from edge.pace import Running, settle
-from edge.readings import SECOND, Flag
-from edge.room import Balance, ahead, implied_gain
+from edge.pace import Running, permits, recently
+from edge.readings import SECOND, Array, Flag
+from edge.room import Balance
+from edge.why import Case, airing, reasons
+
+MOST = 400
+"""Combinations of a room; where there would be more, its machines of a kind go together."""
+FOUL = 2.0
+"""Unknown outdoor air is taken for this many times the limit: nothing is let in for it."""
+
+Actuators = Sequence[Actuator]
 
 
 @dataclass(frozen=True, slots=True)
-class _Case:
-    """One room's question with its limits and fresh inputs (None where stale or bad) worked out."""
+class Answer:
+    """The decisions for a room's actuators, in their order, and what to do with its windows (None:
+    nothing)."""
 
-    state: RoomState
-    policy: Policy
-    limit: float
-    rest: float
-    co2_limit: float
-    pm25: float | None
-    outdoor: float | None
-    co2: float | None
-    running: tuple[Level, ...]
-
-    @property
-    def people(self) -> bool:
-        return self.state.occupied or self.state.occupied_soon
-
-    @property
-    def minutes(self) -> float:
-        return self.policy.lead_s // 60
+    decisions: tuple[Decision, ...]
+    windows: Decision | None = None
 
 
-_Wish = tuple[int | None, str, Mapping[str, float], tuple[Candidate, ...]]
+def decide(state: RoomState, policy: Policy, actuators: Actuators) -> tuple[Decision, ...]:
+    """One decision for each of a room's actuators, in their order."""
+    return decide_all([(state, actuators)], policy)[0].decisions
 
 
-def decide(state: RoomState, policy: Policy, actuators: Sequence[Actuator]) -> tuple[Decision, ...]:
-    """One decision for each of a room's actuators, in their order; ventilators are chosen first, and each
-    knows what those before it will do."""
-    case = _case(state, policy, actuators)
-    levels = {actuator.id: _level(actuator, state.running.get(actuator.id)) for actuator in actuators}
-    decisions: dict[str, Decision] = {}
-    for actuator in sorted(actuators, key=lambda a: a.kind != "ventilator"):
-        others = [a.levels[levels[a.id]] for a in actuators if a is not actuator]
-        decision = decisions[actuator.id] = _decide_one(case, actuator, others)
-        if decision.level is not None:
-            levels[actuator.id] = decision.level
-    return tuple(decisions[actuator.id] for actuator in actuators)
+def decide_all(rooms: Sequence[tuple[RoomState, Actuators]], policy: Policy) -> list[Answer]:
+    """The answers for many rooms in one go; rooms with the same numbers of levels are one block of arrays."""
+    cases = [_case(state, policy, actuators) for state, actuators in rooms]
+    order = sorted(range(len(cases)), key=lambda place: cases[place].shape)
+    found: dict[int, Answer] = {}
+    for _, group in groupby(order, key=lambda place: cases[place].shape):
+        places = list(group)
+        block = [cases[place] for place in places]
+        found.update(zip(places, _decide_block(block, policy), strict=True))
+    return [found[place] for place in range(len(cases))]
 
 
-def _case(state: RoomState, policy: Policy, actuators: Sequence[Actuator]) -> _Case:
+def _case(state: RoomState, policy: Policy, actuators: Actuators) -> Case:
     oldest = policy.intervals * state.interval_s
-    limit = state.room.limits.get("pm25", policy.limit)
-    return _Case(
+    levels = tuple(_level(one, state.running.get(one.id)) for one in actuators)
+    limits = state.room.limits
+    return Case(
         state=state,
         policy=policy,
-        limit=limit,
-        rest=limit * policy.rest / policy.limit,
-        co2_limit=state.room.limits.get("co2", policy.co2_limit),
+        actuators=tuple(actuators),
+        levels=levels,
+        limit=limits.get("pm25", policy.limit),
+        co2_limit=limits.get("co2", policy.co2_limit),
         pm25=_fresh(state.pm25, oldest),
         outdoor=_fresh(state.outdoor, oldest),
         co2=_fresh(state.co2, oldest),
-        running=tuple(a.levels[_level(a, state.running.get(a.id))] for a in actuators),
+        balance=state.balance or Balance.of(state.room),
     )
 
 
@@ -81,115 +83,192 @@ def _level(actuator: Actuator, running: Running | None) -> int:
     return min(max(level, 0), len(actuator.levels) - 1)
 
 
-def _decide_one(case: _Case, actuator: Actuator, others: Sequence[Level]) -> Decision:
-    running = case.state.running.get(actuator.id, Running())
-    since = case.state.now - running.changed
-    if running.cause == "button" and since < case.policy.hand_s * SECOND:
-        return Decision(actuator.id, None, "hand", {"minutes": since // (60 * SECOND)})
-    level, key, details, candidates = _WISHES.get(actuator.kind, _clean)(case, actuator, others)
-    if level is not None:
-        policy = case.policy
-        paces = (policy.min_run_s, policy.min_off_s, policy.hold_s, policy.max_switches)
-        level, held, why = settle(level, running, case.state.now, *paces)
-        level = min(max(level, 0), len(actuator.levels) - 1)
-        key, details = (held, why) if held else (key, details)
-    return Decision(actuator.id, level, key, details, candidates)
+def _decide_block(cases: Sequence[Case], policy: Policy) -> Iterable[Answer]:
+    kinds = tuple(actuator.kind for actuator in cases[0].actuators)
+    table = combinations(cases[0].shape, kinds)
+    codes = _pace_codes(cases)
+    rooms, options = _rooms(cases, policy), _options(cases, table, codes)
+    choice = choose(rooms, options, policy.prices)
+    aired = choose(rooms, _windows_open(cases, options, policy), policy.prices)
+    for place, case in enumerate(cases):
+        candidates = tuple(_candidates(choice, table, place))
+        decisions = reasons(case, table, choice, place, codes[place], candidates)
+        yield Answer(decisions, airing(case, choice, aired, place))
 
 
-def _clean(case: _Case, actuator: Actuator, others: Sequence[Level]) -> _Wish:
-    """The cheapest level, off included, that brings the risk down to `rest`, once the limit is at risk."""
-    if case.pm25 is None:
-        return None, "stale", {}, ()
-    if not case.people:
-        return 0, "empty", {"minutes": case.minutes}, ()
-    candidates = _candidates(case, actuator, others)
-    alone = candidates[0]
-    level = _level(actuator, case.state.running.get(actuator.id))
-    # Going down asks for more than staying: noise would have it hunt between two levels.
-    lower = case.rest * case.policy.down
-    details = _details(case, alone) | {"rest": round(lower if level else case.rest)}
-    peak = max(case.pm25, alone.peak)
-    if not level and peak <= case.limit:
-        return 0, "below", details, candidates
-    enough = [c for c in candidates if c.risk <= (lower if c.level < level else case.rest)]
-    best = min(enough, key=lambda c: (c.level > 0, c.cost, c.level)) if enough else candidates[-1]
-    key = "over" if case.pm25 > case.limit else "ahead" if peak > case.limit else "cleaning"
-    return best.level, key if best.level else "clean", details, candidates
+@lru_cache(maxsize=256)
+def combinations(shape: tuple[int, ...], kinds: tuple[str, ...]) -> Array:
+    """All combinations of levels (K × actuators), the smallest levels first."""
+    if math.prod(shape) <= MOST:
+        return np.array(list(product(*(range(count) for count in shape))), np.int64).reshape(-1, len(shape))
+    together = sorted(set(kinds))
+    tops = [max(count for count, kind in zip(shape, kinds, strict=True) if kind == one) for one in together]
+    rows = product(*(range(top) for top in tops))
+    chosen = [[row[together.index(kind)] for kind in kinds] for row in rows]
+    table: Array = np.minimum(np.array(chosen, np.int64), np.array(shape) - 1)
+    return table
 
 
-def _ventilate(case: _Case, actuator: Actuator, others: Sequence[Level]) -> _Wish:
-    """Outdoor air as people need it by CO2; else where it is cleaner than the room's."""
-    on = _level(actuator, case.state.running.get(actuator.id)) > 0
-    details = _known(limit=case.co2_limit, co2=case.co2, outdoor=case.outdoor, now=case.pm25)
-    if _stuffy(case, on):
-        foul = case.outdoor is not None and case.outdoor > case.limit
-        return (1 if foul else _enough_air(case, actuator)), "co2-foul" if foul else "co2", details, ()
-    if case.pm25 is None and case.co2 is None:
-        return None, "stale", {}, ()
-    if case.pm25 is None or case.outdoor is None:
-        return 0, "unknown", details, ()
-    if case.outdoor + (0.0 if on else case.policy.margin) > case.pm25:
-        return 0, "foul", details, ()
-    level, key, why, candidates = _clean(case, actuator, others)
-    return level, "fresh" if level else key, {**details, **why}, candidates
+# -- the arrays of a block ----------------------------------------------------------------------------------
 
 
-_WISHES: Mapping[str, Callable[[_Case, Actuator, Sequence[Level]], _Wish]] = {"ventilator": _ventilate}
+def _rooms(cases: Sequence[Case], policy: Policy) -> Rooms:
+    hours = np.arange(1, policy.steps + 1) * (policy.lead_s / 3600 / policy.steps)
+    outlooks = [_outlook(case, hours) for case in cases]
+    arrive = np.array([_arrival(case) for case in cases])[:, None]
+    people = hours > arrive / 3600
+    # Particles that nobody has measured are no reason for anything.
+    seen = np.array([case.pm25 is not None for case in cases])[:, None]
+    balances = [case.balance for case in cases]
+    return Rooms(
+        hours=hours,
+        now=np.array([case.pm25 or 0.0 for case in cases]),
+        likely=np.array([likely for likely, _ in outlooks]),
+        risk=np.array([risk for _, risk in outlooks]) * seen,
+        outdoor=np.array([_outdoors(case, hours) for case in cases]) * seen,
+        people=people & np.isfinite(arrive),
+        loss=_by_people(people, balances, "loss"),
+        inward=_by_people(people, balances, "inward"),
+        air=_by_people(people, balances, "air"),
+        co2=np.array([np.nan if case.co2 is None else case.co2 for case in cases]),
+        breath=people * np.array([[one.breath] for one in balances]),
+        limit=np.array([case.limit for case in cases]),
+        co2_limit=np.array([case.co2_limit for case in cases]),
+        heat=np.array([case.state.heat * (1.0 - policy.recovered) for case in cases]),
+        price=np.array([case.price for case in cases]),
+        budget=np.array([case.state.budget_w for case in cases]),
+    )
 
 
-def _stuffy(case: _Case, on: bool) -> bool:
-    threshold = case.co2_limit * (case.policy.co2_rest if on else 1.0)
-    return case.state.occupied and case.co2 is not None and case.co2 > threshold
+def _arrival(case: Case) -> float:
+    state = case.state
+    if state.occupied:
+        return 0.0
+    return (state.arrive_s or case.policy.lead_s / 2) if state.occupied_soon else math.inf
 
 
-def _enough_air(case: _Case, actuator: Actuator) -> int:
-    needed = case.state.room.occupants * case.policy.air
-    enough = (n for n, level in enumerate(actuator.levels) if n and level.flow >= needed)
-    return next(enough, len(actuator.levels) - 1)
+def _by_people(people: Array, balances: Sequence[Balance], name: str) -> Array:
+    busy, calm = ([[getattr(one, prefix + name)] for one in balances] for prefix in ("busy_", ""))
+    return np.maximum(np.where(people, busy, calm), 0.05)
 
 
-def _candidates(case: _Case, actuator: Actuator, others: Sequence[Level]) -> tuple[Candidate, ...]:
-    """Every level's outcome: the forecast as it is, moved by what the room model says the level changes."""
+def _outlook(case: Case, hours: Array) -> tuple[Array, Array]:
     now = case.pm25 or 0.0
-    steps = _steps(case, now)
-    hours = steps[-1].horizon_s / 3600
-    found = []
-    for number, level in enumerate(actuator.levels):
-        values = [_with(case, now, step, (level, *others)) for step in steps]
-        risks = [value + _doubt(case, step) for value, step in zip(values, steps, strict=True)]
-        found.append(Candidate(number, values[-1], risks[-1], max(risks), level.power * hours))
-    return tuple(found)
+    # Without a forecast it stays as it is: what remains is a threshold with hysteresis.
+    steps = sorted(case.state.outlook, key=lambda step: step.horizon_s) or [Ahead(1, now, now, now)]
+    share = fractile(case.confidence)
+    risks = [step.value + max(step.upper - step.value, 0.0) * share for step in steps]
+    at = [0.0, *(step.horizon_s / 3600 for step in steps)]
+    likely = np.interp(hours, at, [now, *(step.value for step in steps)])
+    return likely, np.interp(hours, at, [now, *risks])
 
 
-def _doubt(case: _Case, step: Ahead) -> float:
-    return max(step.upper - step.value, 0.0) * case.policy.fractile
+def _outdoors(case: Case, hours: Array) -> Array:
+    if case.outdoor is None:
+        return np.full(hours.size, FOUL * max(case.limit, case.pm25 or 0.0))
+    steps = sorted(case.state.outdoor_outlook, key=lambda step: step.horizon_s)
+    at = [0.0, *(step.horizon_s / 3600 for step in steps)]
+    return np.interp(hours, at, [case.outdoor, *(step.value for step in steps)])
 
 
-def _steps(case: _Case, now: float) -> tuple[Ahead, ...]:
-    within = [step for step in case.state.outlook if step.horizon_s <= case.policy.lead_s]
-    # Without a forecast it stays as it is: the rule is then a threshold with hysteresis.
-    steady = Ahead(case.policy.lead_s, now, now, now)
-    return tuple(sorted(within, key=lambda step: step.horizon_s)) or (steady,)
+def _options(cases: Sequence[Case], table: Array, codes: Array) -> Options:
+    levels = [[one.levels for one in case.actuators] for case in cases]
+    cadr, flow, power = (_sums(levels, table, name) for name in ("cadr", "flow", "power"))
+    volume = np.array([[case.state.room.volume] for case in cases])
+    delivered, passing = (
+        np.array([[getattr(case.balance, name)] for case in cases]) for name in ("delivered", "passing")
+    )
+    clean, air = cadr * delivered / volume, flow / volume
+    now = np.array([case.levels for case in cases]).reshape(len(cases), -1)
+    place = np.array([_place(table, row) for row in now])
+    rows = np.arange(len(cases))
+    changed = table[None] != now[:, None]
+    return Options(
+        clean=clean,
+        flow=air,
+        passing=np.broadcast_to(passing, air.shape),
+        power=power,
+        volume_flow=flow,
+        starts=(changed & (now[:, None] == 0)).sum(axis=2),
+        changes=(changed & (now[:, None] > 0) & (table[None] > 0)).sum(axis=2),
+        hand=_count(changed, [[case.hand(one) for one in case.actuators] for case in cases]),
+        quiet=_louder(cases, table),
+        pace=_forbidden(codes, table),
+        was_clean=clean[rows, place],
+        was_flow=air[rows, place],
+        was_inflow=air[rows, place] * passing[:, 0],
+    )
 
 
-def _with(case: _Case, now: float, step: Ahead, levels: Sequence[Level]) -> float:
-    balance = Balance.of(case.state.room)
-    hours = step.horizon_s / 3600
-    before, after = balance.loss(case.running), balance.loss(levels)
-    gain = implied_gain(now, step.value, before, hours)
-    outside = case.outdoor or 0.0
-    leaking = balance.intake(levels) * outside
-    moved = gain + leaking - balance.intake(case.running) * outside
-    # The forecast and the balance disagree at times: what a level spares is at most all but the leaks.
-    change = ahead(now, max(moved, min(gain, leaking)), after, hours) - ahead(now, gain, before, hours)
-    return max(step.value + change, 0.0)
+def _sums(levels: Sequence[Sequence[Sequence[Level]]], table: Array, name: str) -> Array:
+    """What all actuators of a combination give together (R × K)."""
+    total = np.zeros((len(levels), len(table)))
+    for place in range(table.shape[1]):
+        each = np.array([[getattr(level, name) for level in room[place]] for room in levels])
+        total += each[:, table[:, place]]
+    return total
 
 
-def _details(case: _Case, alone: Candidate) -> dict[str, float]:
-    forecast = _steps(case, case.pm25 or 0.0)[-1].value
-    levels = _known(now=case.pm25, forecast=forecast, risk=alone.peak, limit=case.limit, rest=case.rest)
-    return {**levels, "minutes": case.minutes}
+def _place(table: Array, row: Array) -> int:
+    """The combination nearest to the levels of now (machines that go together may differ now)."""
+    return int(np.argmin(np.abs(table - row).sum(axis=1)))
 
 
-def _known(**values: float | None) -> dict[str, float]:
-    return {name: round(value) for name, value in values.items() if value is not None}
+def _count(changed: Array, fixed: Sequence[Sequence[bool]]) -> Array:
+    held: Array = (changed & np.array(fixed, bool).reshape(len(fixed), 1, -1)).sum(axis=2)
+    return held
+
+
+def _louder(cases: Sequence[Case], table: Array) -> Array:
+    most = np.array([[case.loudest(one) for one in case.actuators] for case in cases])
+    over: Array = np.maximum(table[None] - most.reshape(len(cases), 1, -1), 0).sum(axis=2)
+    return over
+
+
+def _forbidden(codes: Array, table: Array) -> Array:
+    """How many actuators of each combination their pace forbids (R × K); `codes` (R × actuators × levels)."""
+    held = np.zeros((len(codes), len(table)), np.int64)
+    for place in range(table.shape[1]):
+        held += codes[:, place][:, table[:, place]] > 0
+    return held
+
+
+def _pace_codes(cases: Sequence[Case]) -> Array:
+    """Codes of `permits` (R × actuators × levels)."""
+    count, most = len(cases[0].actuators), max(cases[0].shape, default=1)
+    flat = [(case, actuator) for case in cases for actuator in case.actuators]
+    running = [(case.state.running.get(actuator.id, Running()), case.state.now) for case, actuator in flat]
+    level = np.array([_level(actuator, case.state.running.get(actuator.id)) for case, actuator in flat])
+    switched, changed = (
+        np.array([_since(getattr(one, name), now) for one, now in running])
+        for name in ("switched", "changed")
+    )
+    recent = np.array([recently(one, now) for one, now in running])
+    least = np.array([_least(case, actuator) for case, actuator in flat], float).reshape(-1, 4).T
+    return permits(level, switched, changed, recent, least, most).reshape(len(cases), count, most)
+
+
+def _since(moment: int, now: int) -> float:
+    return (now - moment) / SECOND if moment else math.inf
+
+
+def _least(case: Case, actuator: Actuator) -> tuple[float, ...]:
+    policy = case.policy
+    run = policy.min_run_s if actuator.min_run_s is None else actuator.min_run_s
+    rest = policy.min_off_s if actuator.min_rest_s is None else actuator.min_rest_s
+    return run, rest, policy.hold_s, policy.max_switches
+
+
+def _windows_open(cases: Sequence[Case], options: Options, policy: Policy) -> Options:
+    """The same with open windows, which let all outdoor particles pass."""
+    flow = options.flow + policy.window
+    passing = (options.flow * options.passing + policy.window) / flow
+    return replace(options, flow=flow, passing=passing)
+
+
+def _candidates(choice: Choice, table: Array, place: int) -> Iterable[Candidate]:
+    outcome = choice.outcome
+    columns = (outcome.value, outcome.end, outcome.peak, outcome.co2, choice.energy, choice.cost)
+    rows = np.stack([column[place] for column in columns], axis=1).round(3).tolist()
+    for levels, row in zip(table.tolist(), rows, strict=True):
+        yield Candidate(tuple(levels), *row)

@@ -1,38 +1,46 @@
-"""A room's air as one well-mixed zone: what a level of its actuators would change.
+"""A room's air as one well-mixed zone: what comes in, what is lost, what its actuators change.
 
-dC/dt = a·P·Cout − (a + k + CADR/V + Q/V)·C + S/V. Rates are per hour, concentrations in µg/m³, volumes in m³,
-flows in m³/h.
+dC/dt = inward·Cout + source − loss·C − delivered·(CADR/V)·C + (Q/V)·(passing·Cout − C). Rates are per hour,
+concentrations in µg/m³, volumes in m³, flows in m³/h. `inward` is air change times penetration, `loss` air
+change plus deposition; both have another value while people are in.
 """
 
 import math
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from edge.network import Actuator, Level, Room
+from edge.network import Actuator, Room
+
+PENETRATION, DEPOSITION = 0.8, 0.2
+"""Share of outdoor particles that come in with leaking air, and loss to surfaces [1/h], where nothing is
+identified; DOI 10.4209/aaqr.210328 and the ranges in docs/control.md."""
+BREATH = 14_500.0
+"""CO2 that a sitting pupil gives [ppm·m³/h]."""
 
 
 @dataclass(frozen=True, slots=True)
 class Balance:
-    """A room's own terms: volume [m³], air change by leaks [1/h], the share of outdoor particles that come in
-    with it, and deposition [1/h]."""
+    """A room's own terms: `inward` [1/h], `loss` [1/h] and `air` change [1/h] when empty and with people in
+    (`busy_…`); what people raise, `source` [µg/m³/h], and breathe out, `breath` [ppm/h]; the share of its
+    purifiers' CADR `delivered`, and the share of outdoor particles that a ventilator lets pass."""
 
-    volume: float
-    ach: float = 0.75
-    penetration: float = 0.8
-    deposition: float = 0.2
+    inward: float
+    loss: float
+    busy_inward: float
+    busy_loss: float
+    air: float
+    busy_air: float
+    source: float = 0.0
+    breath: float = 0.0
+    delivered: float = 1.0
+    passing: float = 1.0
 
     @classmethod
     def of(cls, room: Room) -> "Balance":
         """The balance that the network file gives for a room."""
-        return cls(room.volume, room.ach)
-
-    def loss(self, levels: Iterable[Level]) -> float:
-        """How fast particles vanish [1/h] while actuators run at these levels."""
-        return self.ach + self.deposition + sum(level.cadr + level.flow for level in levels) / self.volume
-
-    def intake(self, levels: Iterable[Level]) -> float:
-        """How fast outdoor particles come in [1/h, times their concentration] by leaks and ventilators."""
-        return self.ach * self.penetration + sum(level.flow for level in levels) / self.volume
+        inward, loss = room.ach * PENETRATION, room.ach + DEPOSITION
+        breath = room.occupants * BREATH / room.volume
+        return cls(inward, loss, inward, loss, room.ach, room.ach, breath=breath)
 
 
 def cleaning(room: Room, running: Iterable[tuple[Actuator, int]]) -> float:
@@ -40,20 +48,9 @@ def cleaning(room: Room, running: Iterable[tuple[Actuator, int]]) -> float:
     return sum(actuator.levels[level].cadr for actuator, level in running) / room.volume
 
 
-def ahead(now: float, gain: float, loss: float, hours: float) -> float:
-    """The concentration in `hours` from `now`, with particles coming at `gain` [µg/m³/h], going at `loss`."""
-    left = math.exp(-loss * hours)
-    return now * left + gain / loss * (1.0 - left)
-
-
-def implied_gain(now: float, later: float, loss: float, hours: float) -> float:
-    """The gain [µg/m³/h] that leads from `now` to `later` in `hours`; 0 if it falls faster than `loss`."""
-    left = math.exp(-loss * hours)
-    return max((later - now * left) / (1.0 - left) * loss, 0.0)
-
-
 def lead_hours(now: float, target: float, gain: float, loss: float) -> float:
-    """How long [h] cleaning takes from `now` to `target`; infinite if the room settles above it."""
+    """How long [h] cleaning takes from `now` to `target` with particles coming at `gain` [µg/m³/h] and going
+    at `loss` [1/h]; infinite if the room settles above it."""
     steady = gain / loss
     if now <= target:
         return 0.0

@@ -158,8 +158,8 @@ def test_a_forecast_that_lies_behind_us_is_none() -> None:
 @pytest.mark.parametrize("lang", LANGUAGES)
 @pytest.mark.parametrize("template", REASONS.values(), ids=REASONS.keys())
 def test_every_reason_of_the_policy_is_said_in_words(lang: str, template: str) -> None:
-    numbers = {"now": 41.2, "limit": 35, "forecast": 48, "risk": 59, "rest": 25, "co2": 1100, "outdoor": 12}
-    sent = template.format(**numbers, minutes=30, count=8)
+    numbers = {"now": 41.2, "limit": 35, "forecast": 48, "risk": 59, "co2": 1100, "outdoor": 12}
+    sent = template.format(**numbers, minutes=30, count=8, level=1, watts=40)
     said = spoken.reason(sent, words(lang))
     assert "{" not in said
     assert (said != sent) == (lang == "ko" or "41.2" in sent)

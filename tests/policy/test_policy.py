@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from edge.decision import REASONS, Ahead, Decision, Measured, Policy, RoomState
+from edge.decision import REASONS, Ahead, Decision, Measured, Policy, RoomState, fractile
 from edge.network import Actuator
 from edge.pace import Running
 from edge.policy import decide
@@ -41,15 +41,15 @@ def test_an_uncertain_forecast_starts_it_earlier() -> None:
 
 
 def test_the_fractile_follows_the_costs() -> None:
-    assert Policy(miss=1, alarm=1).fractile == pytest.approx(0.0, abs=1e-12)
-    assert Policy(miss=19, alarm=1).fractile == pytest.approx(1.0)
+    assert fractile(Policy(miss=1, alarm=1).confidence) == pytest.approx(0.0, abs=1e-12)
+    assert fractile(Policy(miss=19, alarm=1).confidence) == pytest.approx(1.0)
 
 
 def test_it_takes_the_cheapest_level_that_serves() -> None:
     low = one(state(30.0, outlook=rising(32, 36), running={"p": running(0)}))
     high = one(state(90.0, outlook=rising(110, 140), running={"p": running(0)}))
     assert (low.level, high.level) == (1, 3)
-    assert [c.level for c in low.candidates] == [0, 1, 2, 3]
+    assert [c.levels for c in low.candidates] == [(0,), (1,), (2,), (3,)]
     values = [c.value for c in low.candidates]
     assert values == sorted(values, reverse=True)
 
@@ -98,7 +98,13 @@ def test_a_rooms_own_limit_counts() -> None:
 
 @pytest.mark.parametrize(
     ("outdoor", "co2", "key"),
-    [(8.0, 600.0, "fresh"), (60.0, 600.0, "foul"), (8.0, 1400.0, "co2"), (80.0, 1400.0, "co2-foul")],
+    [
+        (8.0, 300.0, "fresh"),
+        (8.0, 900.0, "fresh"),
+        (60.0, 600.0, "foul"),
+        (8.0, 1400.0, "co2"),
+        (90.0, 1400.0, "foul"),
+    ],
 )
 def test_a_ventilator_weighs_outdoor_air_and_co2(outdoor: float, co2: float, key: str) -> None:
     known = {"outdoor": Measured(outdoor, 1, 5.0), "co2": Measured(co2, 1, 5.0)}
@@ -107,20 +113,27 @@ def test_a_ventilator_weighs_outdoor_air_and_co2(outdoor: float, co2: float, key
     assert bool(decision.level) == (key != "foul")
 
 
+def test_in_dust_stuffy_air_gets_no_more_than_it_needs() -> None:
+    known = {"outdoor": Measured(90.0, 1, 5.0), "co2": Measured(1900.0, 1, 5.0)}
+    both = state(20.0, outlook=rising(20, 20), running={"p": running(0), "v": running(0)}, **known)
+    ventilator = decide(both, POLICY, (PURIFIER, VENTILATOR))[1]
+    assert (bool(ventilator.level), ventilator.key) == (True, "co2-foul")
+
+
 def test_clean_outside_the_ventilator_works_and_the_purifier_rests() -> None:
     clean = Measured(3.0, 1, 5.0)
     both = state(37.0, outlook=rising(37, 37), outdoor=clean, running={"p": running(0), "v": running(0)})
     purifier, ventilator = decide(both, POLICY, (PURIFIER, VENTILATOR))
-    assert ventilator.level
-    assert purifier.level == 0
+    assert (bool(ventilator.level), ventilator.key) == (True, "fresh")
+    assert (purifier.level, purifier.key) == (0, "aired")
 
 
 def test_dust_outside_the_purifier_works_and_the_ventilator_rests() -> None:
     dust = Measured(180.0, 1, 5.0)
     both = state(40.0, outlook=rising(50, 70), outdoor=dust, running={"p": running(0), "v": running(2)})
     purifier, ventilator = decide(both, POLICY, (PURIFIER, VENTILATOR))
-    assert ventilator.level == 0
-    assert purifier.level
+    assert (ventilator.level, ventilator.key) == (0, "foul")
+    assert (bool(purifier.level), purifier.key) == (True, "over")
 
 
 values = st.floats(0, 1000)

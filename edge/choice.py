@@ -1,0 +1,247 @@
+"""The choice among all combinations of a room's actuators: predict each, take the cheapest that serves.
+
+Everything is an array over R rooms of one kind (the same numbers of levels), K combinations and H steps of
+the time ahead. `RULES` is the table of what a combination may not do: rules without a price must be kept,
+one after the other; what breaks the others is paid for, beside energy and switching.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+
+from edge.readings import Array
+
+FRESH_CO2 = 420.0
+"""CO2 of outdoor air [ppm]."""
+HEAT = 0.34
+"""Heat that air carries [Wh/m³/K]."""
+
+
+@dataclass(frozen=True, slots=True)
+class Rooms:
+    """R rooms as they are and as they are expected to go on, if nothing is changed.
+
+    `hours` (H) are the ends of the steps; `now` (R), `likely` and `risk` (R × H) [µg/m³] are PM2.5 measured,
+    expected, and not passed with the asked confidence; `outdoor` (R × H) [µg/m³]. `people` (R × H): whether
+    the air of a step counts. `loss`, `inward`, `air` (R × H) [1/h] are the room's own; `co2` (R) [ppm] (NaN:
+    unknown) and `breath` (R × H) [ppm/h]. `limit`, `co2_limit` (R). `heat` (R) [K]: how many degrees outdoor
+    air must be warmed or cooled. `price` (R) per kWh, `budget` (R) [W].
+    """
+
+    hours: Array
+    now: Array
+    likely: Array
+    risk: Array
+    outdoor: Array
+    people: Array
+    loss: Array
+    inward: Array
+    air: Array
+    co2: Array
+    breath: Array
+    limit: Array
+    co2_limit: Array
+    heat: Array
+    price: Array
+    budget: Array
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """The K combinations of R rooms: `clean`, `flow` [1/h, over the volume], `passing` (share of outdoor
+    particles that the flow brings), `power` [W], `volume_flow` [m³/h], `starts`, `changes` of a running
+    level, and how many actuators `hand`, `quiet` and `pace` forbid it for; all R × K. `was_clean` and
+    `was_flow` (R) [1/h] are those of now, `was_inflow` what passes of the latter."""
+
+    clean: Array
+    flow: Array
+    passing: Array
+    power: Array
+    volume_flow: Array
+    starts: Array
+    changes: Array
+    hand: Array
+    quiet: Array
+    pace: Array
+    was_clean: Array
+    was_flow: Array
+    was_inflow: Array
+
+
+@dataclass(frozen=True, slots=True)
+class Prices:
+    """What is paid: for an hour 1 µg/m³ above the limit, for an hour 1 ppm above the CO2 limit (measured,
+    or only expected from the people inside), for a start, for a change of a running level, in the unit of
+    `price`. `foul`: how many times the CO2 limit is borne while outdoor air is above the limit for
+    particles (CO2 that nobody measured is then no reason at all). `down`: the part of the limits that less
+    running than now must keep, so that noise doesn't move it."""
+
+    dust: float = 60.0
+    co2: float = 0.3
+    guessed: float = 0.01
+    foul: float = 1.5
+    start: float = 1.5
+    change: float = 0.2
+    down: float = 0.9
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What is expected of each combination (R × K): PM2.5 at the end, at risk at the end, its peak at risk
+    [µg/m³], CO2 at the end [ppm], hours·µg/m³ and hours·ppm above the limits while people are in."""
+
+    value: Array
+    end: Array
+    peak: Array
+    co2: Array
+    dust_excess: Array
+    co2_excess: Array
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """A rule's name, how much a combination breaks it (R × K, 0: not at all), and what that costs (None: it
+    must be kept as well as any combination keeps it)."""
+
+    name: str
+    broken: Callable[[Rooms, Options, Outcome], Array]
+    price: Callable[[Rooms, Prices], Array] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """`best` (R) and what it would be were there no rule but for the air, `free` (R); `outcome`, and `cost`
+    (R × K) of energy, switching and of what the priced rules find, `energy` (R × K) [Wh]."""
+
+    best: Array
+    free: Array
+    outcome: Outcome
+    cost: Array
+    energy: Array
+
+
+RULES: tuple[Rule, ...] = (
+    Rule("hand", lambda rooms, options, outcome: options.hand),
+    Rule("quiet", lambda rooms, options, outcome: options.quiet),
+    Rule("power", lambda rooms, options, outcome: np.maximum(options.power - rooms.budget[:, None], 0.0)),
+    Rule("pace", lambda rooms, options, outcome: options.pace),
+    Rule("dust", lambda rooms, options, outcome: outcome.dust_excess, lambda rooms, p: _each(rooms, p.dust)),
+    Rule("co2", lambda rooms, options, outcome: outcome.co2_excess, lambda rooms, p: _co2(rooms, p)),
+)
+
+
+def choose(rooms: Rooms, options: Options, prices: Prices) -> Choice:
+    """The cheapest combination of each room that breaks no rule more than it must."""
+    outcome = courses(rooms, options, prices)
+    hours = float(rooms.hours[-1])
+    heating = HEAT * options.volume_flow * rooms.heat[:, None]
+    energy = (options.power + heating) * hours
+    cost = energy / 1000 * rooms.price[:, None]
+    cost = cost + prices.start * options.starts + prices.change * options.changes
+    for rule in RULES:
+        if rule.price is not None:
+            cost = cost + rule.price(rooms, prices)[:, None] * rule.broken(rooms, options, outcome)
+    alive = np.ones(cost.shape, bool)
+    for rule in RULES:
+        if rule.price is None:
+            broken = np.where(alive, rule.broken(rooms, options, outcome), np.inf)
+            alive = broken <= broken.min(axis=1, keepdims=True)
+    best = np.argmin(np.where(alive, cost, np.inf), axis=1)
+    return Choice(best, np.argmin(cost, axis=1), outcome, cost, energy)
+
+
+def courses(rooms: Rooms, options: Options, prices: Prices) -> Outcome:
+    """What becomes of each room under each combination: as it is, moved by what its balance says."""
+    as_is = np.stack([rooms.likely, rooms.risk])
+    steps = np.diff(rooms.hours, prepend=0.0)
+    before = np.broadcast_to(rooms.now, as_is.shape[:2])
+    model = before[..., None]
+    moved = np.repeat(model, options.clean.shape[1], axis=2)
+    stale = np.where(np.isnan(rooms.co2), _settled_co2(rooms, options), rooms.co2)
+    co2 = np.repeat(stale[:, None], options.clean.shape[1], axis=1)
+    peak = np.repeat(rooms.now[:, None], options.clean.shape[1], axis=1)
+    dust, excess = np.zeros_like(peak), np.zeros_like(peak)
+    co2_limit = _co2_limit(rooms, options, prices)
+    for place, hours in enumerate(steps):
+        gain = _implied(before, as_is[..., place], _was(rooms, options, place), hours)
+        model = _advance(model, gain[..., None], _was(rooms, options, place)[:, None], hours)
+        moved = _advance(moved, _gains(rooms, options, gain, place), _losses(rooms, options, place), hours)
+        course = np.maximum(as_is[..., place, None] + moved - model, 0.0)
+        before = as_is[..., place]
+        co2 = _advance(co2, *_breathing(rooms, options, place), hours)
+        counts = hours * rooms.people[:, place, None]
+        peak = np.maximum(peak, course[1])
+        worse = course[1] > as_is[1, :, place, None] + 1e-6
+        limit = np.where(worse, prices.down, 1.0) * rooms.limit[:, None]
+        dust = dust + counts * np.maximum(course[1] - limit, 0.0)
+        excess = excess + counts * np.maximum(co2 - co2_limit, 0.0)
+    return Outcome(course[0], course[1], peak, co2, dust, excess)
+
+
+def _co2_limit(rooms: Rooms, options: Options, prices: Prices) -> Array:
+    stuffier = options.flow < options.was_flow[:, None] - 1e-9
+    borne = np.where(_foul(rooms), prices.foul, 1.0) * rooms.co2_limit
+    limit: Array = np.where(stuffier, prices.down, 1.0) * borne[:, None]
+    return limit
+
+
+def _foul(rooms: Rooms) -> Array:
+    foul: Array = rooms.outdoor[:, 0] > rooms.limit
+    return foul
+
+
+def _was(rooms: Rooms, options: Options, place: int) -> Array:
+    rate: Array = rooms.loss[:, place] + options.was_clean + options.was_flow
+    return rate
+
+
+def _losses(rooms: Rooms, options: Options, place: int) -> Array:
+    rate: Array = rooms.loss[:, place, None] + options.clean + options.flow
+    return rate
+
+
+def _gains(rooms: Rooms, options: Options, gain: Array, place: int) -> Array:
+    """What comes in under each combination [µg/m³/h]: as it is, more or less by what ventilators bring.
+
+    Where less comes in than the balance expects, all of it is taken for outdoor air that is cleaner on its
+    way in than thought; what comes in beyond it is the room's own.
+    """
+    outdoor, inward = rooms.outdoor[:, place], rooms.inward[:, place]
+    expected = np.maximum((inward + options.was_inflow) * outdoor, 1e-9)
+    share = np.minimum(gain / expected, 1.0)[..., None]
+    inflow = (inward[:, None] + options.flow * options.passing) * outdoor[:, None]
+    own: Array = np.maximum(gain - expected, 0.0)[..., None] + share * inflow
+    return own
+
+
+def _implied(now: Array, later: Array, loss: Array, hours: float) -> Array:
+    """The gain [µg/m³/h] that leads from `now` to `later`; 0 if it falls faster than `loss`."""
+    left = np.exp(-loss * hours)
+    gain: Array = np.maximum((later - now * left) / (1.0 - left) * loss, 0.0)
+    return gain
+
+
+def _advance(now: Array, gain: Array, loss: Array, hours: float) -> Array:
+    left = np.exp(-loss * hours)
+    after: Array = now * left + gain / loss * (1.0 - left)
+    return after
+
+
+def _breathing(rooms: Rooms, options: Options, place: int) -> tuple[Array, Array]:
+    air = rooms.air[:, place, None] + options.flow
+    return rooms.breath[:, place, None] + air * FRESH_CO2, air
+
+
+def _settled_co2(rooms: Rooms, options: Options) -> Array:
+    air: Array = rooms.air[:, 0] + options.was_flow
+    return FRESH_CO2 + rooms.breath[:, 0] / air
+
+
+def _each(rooms: Rooms, price: float) -> Array:
+    return np.full(rooms.now.shape, price)
+
+
+def _co2(rooms: Rooms, prices: Prices) -> Array:
+    guessed = np.where(_foul(rooms), 0.0, prices.guessed)
+    return np.where(np.isnan(rooms.co2), guessed, prices.co2)
