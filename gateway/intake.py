@@ -12,7 +12,7 @@ from edge.report import Report, State
 from edge.wire import Address, Letter
 from gateway.block import Waiting
 from gateway.clock import Clock
-from gateway.live import Live
+from gateway.live import Live, Stranger
 from gateway.metrics import Metrics
 from gateway.receive import Message
 from gateway.river import Block
@@ -22,6 +22,9 @@ OURS = frozenset({"set", "cmd"})
 
 REPORTS = frozenset({"info", "reply", "state", "status"})
 _KINDS = REPORTS | {"obs", "forecast"}
+
+MOST_STRANGERS = 1000
+"""Unknown nodes whose newest samples are at hand; anybody can invent more."""
 
 
 class Decode:
@@ -51,7 +54,7 @@ class Decode:
         letters = (*block.letters, *other.letters, *decoded.letters, *decoded.impossible)
         return replace(
             block,
-            then=block.after(lambda: self._count(decoded, len(letters), other)),
+            then=block.after(lambda: self._done(decoded, len(letters), other)),
             readings=decoded.readings,
             reports=tuple(other.reports),
             letters=letters,
@@ -111,6 +114,19 @@ class Decode:
             return
         if wire.EARLIEST <= second <= wire.LATEST:
             self._clock.announce(second)
+
+    def _done(self, decoded: wire.Decoded, letters: int, out: "_Sorted") -> None:
+        self._count(decoded, letters, out)
+        self._show(out.waiting)
+
+    def _show(self, waiting: list[Waiting]) -> None:
+        """Have each unknown node's newest samples at hand, those of the latest nodes."""
+        strangers, at = self._live.strangers, self._clock.now() or 0
+        for one in waiting:
+            strangers.pop(one.node, None)
+            strangers[one.node] = Stranger(at, one.topic, one.payload)
+        for node in list(strangers)[:-MOST_STRANGERS]:
+            del strangers[node]
 
     def _count(self, decoded: wire.Decoded, letters: int, out: "_Sorted") -> None:
         for kind, amount in out.kinds.items():

@@ -79,6 +79,15 @@ class Alarm:
     details: Mapping[str, str] = field(default_factory=dict)
 
 
+@dataclass(frozen=True, slots=True)
+class Stranger:
+    """The newest samples of a node that no network file names: when they came [ns UTC], and as they came."""
+
+    at: int
+    topic: str
+    payload: bytes
+
+
 @dataclass
 class Live:
     """What is known right now; `now` [ns UTC] by the gateway's clock."""
@@ -92,4 +101,5 @@ class Live:
     info: dict[str, Mapping[str, Any]] = field(default_factory=dict)
     alarms: dict[tuple[str, str], Alarm] = field(default_factory=dict)
     quarantine: dict[str, int] = field(default_factory=dict)
+    strangers: dict[str, Stranger] = field(default_factory=dict)
     refused: str = ""

@@ -238,6 +238,8 @@ class Gateway(Assembly):
     def _measure(self) -> None:
         """Show what waits in quarantine, and count what bounded stores have given up since the last look."""
         self.live.quarantine = self.journal.quarantined()
+        for node in self.live.strangers.keys() - self.live.quarantine.keys():
+            del self.live.strangers[node]
         self.metrics.gauge("quarantine", sum(self.live.quarantine.values()))
         self.metrics.gauge("connected", self.receiver.connected)
         say = self.alarms.cleared if self.receiver.connected else self.alarms.raised

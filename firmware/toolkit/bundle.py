@@ -12,6 +12,7 @@ from pathlib import Path
 
 from edge.problem import Problem
 from firmware.toolkit import application
+from firmware.toolkit.boards import BOARDS
 
 MPY = 6
 """The .mpy version that mpy-cross 1.29 writes and that MicroPython 1.19 to 1.29 read; a node checks it."""
@@ -19,10 +20,11 @@ MPY = 6
 BY_CABLE = ("main.py", "boot.py", "slots.mpy")
 """What an update never replaces."""
 
-BOARD = {"board_esp32.mpy": "esp32"}
-"""Files that one chip alone has use for."""
+ESP32S = tuple(board.id for board in BOARDS.values())
+CHIPS = (*ESP32S, "unix")
+BOARD = {"board_esp32.mpy": ESP32S}
+"""Files that some chips alone have use for."""
 
-CHIPS = ("esp32", "unix")
 MOST_RELEASE = 2**48
 FACTS = "release.json"
 
@@ -54,7 +56,7 @@ def build(kind: str, chip: str, release: int | None = None, folder: Path | None 
         raise BadBundle(f"release {number}: a whole number above 0 is wanted")
     with tempfile.TemporaryDirectory() as scratch:
         built = application.build(kind, folder or Path(scratch))
-    files = {path: data for path, data in built.items() if BOARD.get(path, chip) == chip}
+    files = {path: data for path, data in built.items() if chip in BOARD.get(path, CHIPS)}
     kept = tuple((path, files[path]) for path in sorted(files) if path not in BY_CABLE and files[path])
     _check(kept)
     return Bundle(kind, chip, application.version(), number, kept)

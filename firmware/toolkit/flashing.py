@@ -10,6 +10,7 @@ from pathlib import Path
 
 from edge.problem import Problem
 from firmware.toolkit import application, images, selftest, settings
+from firmware.toolkit.boards import BOARDS, Board
 from firmware.toolkit.loader import BAUD, Found, Loader, loader_answers, suited
 from firmware.toolkit.ports import (
     Line,
@@ -22,14 +23,14 @@ from firmware.toolkit.ports import (
     present,
     pulse_reset,
 )
-from firmware.toolkit.proof import Gateway, Proof, await_samples, moment
+from firmware.toolkit.proof import Gateway, Proof, await_samples
 from firmware.toolkit.repl import NoRepl, Repl, Running
 from firmware.toolkit.secrets import Credentials
 from firmware.toolkit.unfinished import COPIED, ERASED, WRITTEN, Unfinished
 
-FIRST_S, PROBE_S, BOOT_S = 2.0, 6.0, 25.0
-"""How long a board is asked that may be in the middle of a TLS handshake, for its spool would be lost if it
-were taken for an empty one; and one that makes its file system first [s]."""
+FIRST_S, PROBE_S, BOOT_S = 0.5, 6.0, 25.0
+"""How long a board is asked at first; one that may be in the middle of a TLS handshake, for its spool would
+be lost if it were taken for an empty one; and one that makes its file system first [s]."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,9 +79,8 @@ class Work:
     resumed: str = ""
     erased: bool = False
     application: dict[str, bytes] = field(default_factory=dict)
-    settings: dict[str, bytes] = field(default_factory=dict)
     changed: list[str] = field(default_factory=list)
-    before: tuple[str, int] = ("", 0)
+    before: str = ""
     proof: Proof | None = None
     line: Line | None = None
     stack: ExitStack = field(default_factory=ExitStack)
@@ -96,9 +96,15 @@ class Work:
         return self.found.chip if self.found else chip_of(self.running)
 
     @property
+    def board(self) -> Board:
+        """The wiring of the board on the line."""
+        return BOARDS[self.chip]
+
+    @property
     def sensors(self) -> list[dict[str, str]]:
         """The device's sensors with their buses."""
-        return settings.place(self.order.device.sensors) if self.order.device.kind == "node" else []
+        device = self.order.device
+        return settings.place(device.sensors, self.board) if device.kind == "node" else []
 
     def repl(self) -> Repl:
         """The board's REPL, on a line that stays open until `hang_up`."""
@@ -127,9 +133,9 @@ def prepare(work: Work, progress: Progress) -> None:
     """Make all that can be made without the board, and ask the gateway: what is wrong there is said first."""
     order, device = work.order, work.order.device
     work.application = application.build(device.kind, work.around.cache / "mpy", order.drivers)
-    work.settings = settings.configuration(device, order.reach, order.credentials, order.authorities)
+    settings.configuration(device, order.reach, order.credentials, order.authorities)
     if order.gateway:
-        work.before = (moment(order.gateway, device.id), order.gateway.aside(device.site, device.id))
+        work.before = order.gateway.seen(device.id).time
 
 
 def release(image: Path | None, chip: str) -> str:
@@ -170,7 +176,7 @@ def _reach(work: Work, repl: Repl) -> None:
     Raises `NoRepl`."""
     assert work.line is not None, "the caller holds the line open"
     with suppress(NoRepl):
-        repl.enter(min(FIRST_S, work.around.probe_s))
+        repl.enter(FIRST_S)
         return
     if loader_answers(work.line):
         raise NoRepl("the chip's loader answers", work.port.device)
@@ -184,12 +190,12 @@ def _reach(work: Work, repl: Repl) -> None:
 
 
 def identify(work: Work, progress: Progress) -> None:
-    """Ask the chip's loader who it is; refuse what the image can't run on."""
-    if work.running:
-        return
-    work.found = loader(work).identify()
-    work.mac = work.found.mac
-    suited(work.found, work.port.device, own_image=work.order.image is not None)
+    """Ask the chip's loader who it is; refuse what the image can't run on, or what lacks a sensor's bus."""
+    if not work.running:
+        work.found = loader(work).identify()
+        work.mac = work.found.mac
+        suited(work.found, work.port.device, own_image=work.order.image is not None)
+    settings.place(work.order.device.sensors, work.board)
 
 
 def fetch(work: Work, progress: Progress) -> None:
@@ -251,14 +257,19 @@ def copy(work: Work, progress: Progress) -> None:
 
 def configure(work: Work, progress: Progress) -> None:
     """Write who the device is, its networks, brokers, credentials and authorities."""
-    if not work.order.dry:
-        work.repl().copy(work.settings, progress)
+    if work.order.dry:
+        return
+    order, now = work.order, int(time.time())
+    files = settings.configuration(
+        order.device, order.reach, order.credentials, order.authorities, work.board, now
+    )
+    work.repl().copy(files, progress)
 
 
 def examine(work: Work, progress: Progress) -> None:
     """Let the board try its sensors, its Wi-Fi and its broker."""
     if not work.order.dry and work.order.examine:
-        selftest.examine(work.repl(), work.sensors, work.port.device)
+        selftest.examine(work.repl(), work.sensors, work.board, work.port.device)
 
 
 def prove(work: Work, progress: Progress) -> None:
@@ -268,8 +279,9 @@ def prove(work: Work, progress: Progress) -> None:
     gateway, device = work.order.gateway, work.order.device
     work.repl().reset()
     if gateway and device.kind == "node":
-        ear = _ear(work)
-        work.proof = await_samples(gateway, device.site, device.id, work.sensors, work.before, ear, progress)
+        work.proof = await_samples(
+            gateway, device.id, work.sensors, work.board, work.before, _ear(work), progress
+        )
 
 
 # What is done, its share of the time, how.

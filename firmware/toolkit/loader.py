@@ -222,7 +222,7 @@ SYNC = b"\xc0\x00\x08\x24\x00\x00\x00\x00\x00\x07\x07\x12\x20" + b"\x55" * 32 + 
 
 def loader_answers(line: Line) -> bool:
     """Whether a chip waits in its loader; MicroPython's REPL takes the question for noise."""
-    line.reset_input_buffer()
+    line.read(line.in_waiting)
     line.write(SYNC)
     return b"\xc0\x01\x08" in line.read(64)
 

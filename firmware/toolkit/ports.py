@@ -35,7 +35,6 @@ class Line(Protocol):
     def in_waiting(self) -> int: ...
     def read(self, size: int = 1, /) -> bytes: ...
     def write(self, data: bytes, /) -> int | None: ...
-    def reset_input_buffer(self) -> None: ...
     def close(self) -> None: ...
 
 
@@ -237,7 +236,9 @@ def opened(port: Port, timeout: float = 0.1) -> Iterator[Line]:
         raise unopened(port, error) from error
     try:
         yield line
-    except serial.SerialException as error:
+    except (serial.SerialException, OSError) as error:
+        if not isinstance(error, serial.SerialException) and error.errno not in _GONE:
+            raise
         raise NoPort(
             "the board was unplugged", port.device, "plug it in again and repeat the call"
         ) from error
@@ -258,6 +259,8 @@ def unopened(port: Port, error: OSError) -> Problem:
     return PortBusy(f"the port can't be opened ({error})", port.device, "plug the board in again")
 
 
+# What pyserial hands on as it is when it asks a line that has gone how much waits there.
+_GONE = (errno.EIO, errno.ENXIO, errno.ENODEV)
 _ERRORS = (errno.EACCES, errno.EPERM, errno.EBUSY, errno.EAGAIN, errno.ENOENT)
 
 

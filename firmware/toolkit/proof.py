@@ -11,7 +11,7 @@ from typing import Any, Protocol
 
 from edge.problem import Problem
 from edge.quantity import QUANTITIES
-from firmware.toolkit.application import pins
+from firmware.toolkit.boards import Board, Bus
 
 POLL_S = 2.0
 ASK_S = 10.0
@@ -34,23 +34,47 @@ class Unproved(Problem):
 
 
 @dataclass(frozen=True, slots=True)
+class Raw:
+    """A quantity as its sensor said it; `value` is None where it said nothing."""
+
+    value: float | None
+    unit: str
+    plausible: bool
+
+    def __str__(self) -> str:
+        return "nothing" if self.value is None else f"{self.value:g} {self.unit}".strip()
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """What the gateway has of a node: a word for the newest sample's time, empty for none, and its values;
+    `aside`: in quarantine, as no network file names it."""
+
+    time: str = ""
+    values: Mapping[str, Raw] = field(default_factory=dict)
+    aside: bool = False
+    online: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class Gateway:
     """The gateway's JSON API; the token from the environment."""
 
     url: str
     token: str = field(default="", repr=False)
 
-    def node(self, id: str) -> dict[str, Any] | None:
-        """What it knows of a node, None while it isn't in the network files. Raises `Unproved`."""
-        return self._ask(f"/api/v1/nodes/{id}")
-
-    def aside(self, site: str, id: str) -> int:
-        """How many messages of an unknown node it keeps aside; every site tells of them all."""
-        answer = self._ask(f"/api/v1/sites/{site}")
-        if answer is None:
-            sites = (self._ask("/api/v1/sites") or {}).get("sites", [])
-            answer = (self._ask(f"/api/v1/sites/{sites[0]['id']}") if sites else None) or {}
-        return sum(new["messages"] for new in answer.get("new_nodes", []) if new["id"] == id)
+    def seen(self, id: str) -> Seen:
+        """What it has of a node now. Raises `Unproved`."""
+        answer = self._ask(f"/api/v1/nodes/{id}") or {}
+        if node := answer.get("node"):
+            values = {name: _raw(name, cell) for name, cell in (node.get("values") or {}).items()}
+            return Seen(str(node.get("time") or ""), values, online=bool(node.get("online")))
+        if aside := answer.get("aside"):
+            values = {
+                name: Raw(one["raw"], one["unit"], one["plausible"]) for name, one in aside["values"].items()
+            }
+            return Seen(str(aside["heard"] or ""), values, aside=True)
+        return Seen()
 
     def _ask(self, path: str) -> dict[str, Any] | None:
         head = {"Accept": "application/json"} | (
@@ -89,77 +113,56 @@ class Proof:
     values: Mapping[str, str]
     aside: bool = False
 
-    def __str__(self) -> str:
-        if self.aside:
-            return "heard; kept aside until its node stands in the network files"
-        return ", ".join(f"{name} {value}" for name, value in self.values.items())
-
-
-def moment(gateway: Gateway, node: str) -> str:
-    """The time of the newest sample that the gateway has of a node, empty where it has none."""
-    answer = gateway.node(node)
-    return str((answer or {}).get("node", {}).get("time") or "")
-
 
 def await_samples(
     gateway: Gateway,
-    site: str,
     node: str,
     sensors: Sequence[Mapping[str, str]],
-    before: tuple[str, int],
+    board: Board,
+    before: str,
     ear: Ear,
     progress: Callable[[float], None],
     wait_s: float = WAIT_S,
     poll_s: float = POLL_S,
 ) -> Proof:
-    """Wait for a new sample of every sensor. `before`: what the gateway had. Raises `Unproved`."""
+    """Wait for a sample of every sensor newer than `before`, the gateway's last. Raises `Unproved`."""
     begun = time.monotonic()
-    said, answer, heard = "", None, 0
+    said, seen = "", Seen()
     while time.monotonic() - begun < wait_s:
-        answer = gateway.node(node)
-        values = fresh(answer, before[0])
-        if values and not lacking(values, sensors):
-            return Proof(values={name: values[name] for name in wanted(sensors)})
-        heard = gateway.aside(site, node) if answer is None else 0
-        if heard > before[1]:
-            return Proof({}, aside=True)
+        seen = gateway.seen(node)
+        if seen.time != before and not lacking(seen, sensors):
+            return Proof({name: str(seen.values[name]) for name in _proving(seen, sensors)}, seen.aside)
         said = (said + ear())[-4000:]
         if crash := crashed(said):
             raise Unproved(f"the application stopped: {crash}", node, "report it with `gongi flash --json`")
         progress((time.monotonic() - begun) / wait_s)
         time.sleep(poll_s)
-    raise _why_not(answer, before[0], sensors, node, wait_s)
+    if seen.time in ("", before):
+        raise _unheard(seen, node, wait_s)
+    faults = [_fault(seen, sensor, board.buses[sensor["bus"]]) for sensor in lacking(seen, sensors)]
+    raise Unproved("; ".join(what for what, _ in faults), node, "; ".join(advice for _, advice in faults))
 
 
-def wanted(sensors: Sequence[Mapping[str, str]]) -> list[str]:
-    """The quantities that prove these sensors."""
-    return list(dict.fromkeys(PROVES[sensor["type"]] for sensor in sensors if sensor["type"] in PROVES))
+def _proving(seen: Seen, sensors: Sequence[Mapping[str, str]]) -> list[str]:
+    """The quantities that prove these sensors; where one is of one's own, all that are plausible."""
+    if any(sensor["type"] not in PROVES for sensor in sensors):
+        return [name for name, raw in seen.values.items() if raw.plausible]
+    return list(dict.fromkeys(PROVES[sensor["type"]] for sensor in sensors))
 
 
-def fresh(answer: Mapping[str, Any] | None, before: str) -> dict[str, str]:
-    """The plausible values of a sample newer than `before`, as words."""
-    now = (answer or {}).get("node") or {}
-    if not now.get("time") or now["time"] == before:
-        return {}
-    cells = now.get("values") or {}
-    return {
-        name: f"{cell['raw']:g} {cell['unit']}".strip()
-        for name, cell in cells.items()
-        if plausible(name, cell)
-    }
+def lacking(seen: Seen, sensors: Sequence[Mapping[str, str]]) -> list[Mapping[str, str]]:
+    """The sensors of which the newest sample has no plausible value; one of one's own is proved by any."""
+    some = any(raw.plausible for raw in seen.values.values())
+    proved = {name for name, raw in seen.values.items() if raw.plausible}
+    return [s for s in sensors if (PROVES[s["type"]] not in proved if s["type"] in PROVES else not some)]
 
 
-def plausible(name: str, cell: Mapping[str, Any]) -> bool:
-    """Whether a raw value is there and within what the quantity can be."""
+def _raw(name: str, cell: Mapping[str, Any]) -> Raw:
+    """A value of a node that the network files name."""
     quantity, raw = QUANTITIES.get(name), cell.get("raw")
-    if quantity is None or raw is None or cell.get("flag") == MISSING:
-        return False
-    return bool(quantity.low <= raw <= quantity.high)
-
-
-def lacking(values: Mapping[str, str], sensors: Sequence[Mapping[str, str]]) -> list[str]:
-    """The quantities that prove the sensors and aren't there."""
-    return [name for name in wanted(sensors) if name not in values]
+    there = quantity is not None and raw is not None and cell.get("flag") != MISSING
+    right = bool(there and quantity and quantity.low <= raw <= quantity.high)
+    return Raw(raw if there else None, str(cell.get("unit", "")), right)
 
 
 def crashed(said: str) -> str:
@@ -168,30 +171,42 @@ def crashed(said: str) -> str:
     return found[1].strip() if found else ""
 
 
-def _why_not(
-    answer: Mapping[str, Any] | None,
-    before: str,
-    sensors: Sequence[Mapping[str, str]],
-    node: str,
-    wait_s: float,
-) -> Unproved:
-    values = fresh(answer, before)
-    if answer is None or not values:
-        online = ((answer or {}).get("node") or {}).get("online")
-        what = f"the gateway has heard nothing of it for {wait_s:.0f} s"
-        advice = (
-            "it is connected and sends no samples: look at its `info` on the console"
-            if online
-            else "gateway and node must use the same broker and root: compare wifi.toml with `gongi serve`"
-        )
-        return Unproved(what, node, advice)
-    table = pins()
-    lost = [s for s in sensors if PROVES.get(s["type"]) in lacking(values, sensors)]
-    wires = "; ".join(f"{s['type']} on {s['bus']} ({_wires(table[s['bus']])})" for s in lost)
-    return Unproved(
-        f"no plausible value of {wires}", node, "check its plug and supply; put another sensor in its place"
+def _unheard(seen: Seen, node: str, wait_s: float) -> Unproved:
+    advice = (
+        "it is connected and sends no samples: look at its `info` on the console"
+        if seen.online
+        else "gateway and node must use the same broker and root: compare wifi.toml with `gongi serve`"
     )
+    return Unproved(f"the gateway has heard nothing of it for {wait_s:.0f} s", node, advice)
 
 
-def _wires(bus: Mapping[str, int]) -> str:
-    return ", ".join(f"{signal.upper()} GPIO{number}" for signal, number in bus.items())
+# Why a sensor isn't proved: it isn't measured, is silent, or says what can't be.
+WORDS = {
+    "absent": (
+        "the node sends no {quantity} of its {type} on {bus} ({wires})",
+        "its driver wasn't loaded: its `info` says why; flash it again",
+    ),
+    "silent": (
+        "no plausible value of {type} on {bus} ({wires}): it is silent",
+        "{check}",
+    ),
+    "wrong": (
+        "no plausible value of {type} on {bus} ({wires}): it says {raw}",
+        "{check}; where the wires are right, put another sensor in its place",
+    ),
+}
+CHECKS = {
+    "uart": "does its fan turn? Else 5 V is missing; its TX belongs on GPIO{rx}, its RX on GPIO{tx}",
+    "i2c": "check its supply and ground; SDA belongs on GPIO{sda}, SCL on GPIO{scl}",
+}
+
+
+def _fault(seen: Seen, sensor: Mapping[str, str], bus: Bus) -> tuple[str, str]:
+    """What is wrong with a sensor, and what to do."""
+    quantity = PROVES.get(sensor["type"], "value")
+    raw = seen.values.get(quantity)
+    state = "absent" if raw is None else "silent" if raw.value is None else "wrong"
+    check = CHECKS[sensor["bus"].rstrip("0123456789")].format(**bus.pins)
+    facts = {**sensor, "quantity": quantity, "wires": str(bus), "raw": str(raw), "check": check}
+    what, advice = WORDS[state]
+    return what.format(**facts), advice.format(**facts)

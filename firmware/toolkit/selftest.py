@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from edge.problem import Problem
-from firmware.toolkit.application import pins
+from firmware.toolkit.boards import Board
 from firmware.toolkit.repl import Repl
 
 PROGRAM = Path(__file__).parent / "device" / "check.py"
@@ -46,40 +46,38 @@ class Faulty(Problem):
         self.faults = tuple(faults)
 
 
-def questions(sensors: Sequence[Mapping[str, str]]) -> Iterator[dict[str, Any]]:
+def questions(sensors: Sequence[Mapping[str, str]], board: Board) -> Iterator[dict[str, Any]]:
     """What the program asks of each sensor that shows itself without being told to."""
-    table = pins()
     for n, sensor in enumerate(sensors):
-        kind, name = sensor["bus"].rstrip("0123456789"), sensor["type"]
-        bus = {"sensor": n, "kind": kind, "number": bus_number(sensor["bus"]), "pins": table[sensor["bus"]]}
+        kind, name, where = sensor["bus"].rstrip("0123456789"), sensor["type"], board.buses[sensor["bus"]]
+        bus = {"sensor": n, "kind": kind, "number": where.number, "pins": dict(where.pins)}
         if kind == "uart" and name in MARKS:
             yield bus | {"mark": MARKS[name]}
         elif kind == "i2c" and name in ADDRESSES:
             yield bus | {"address": ADDRESSES[name]}
 
 
-def bus_number(bus: str) -> int:
-    """The controller of a bus: UARTs count from 1 (0 is the console), I2C from 0."""
-    return int(bus[-1]) - bus.startswith("i2c")
-
-
-def examine(repl: Repl, sensors: Sequence[Mapping[str, str]], where: str, patience: int = 100) -> None:
+def examine(
+    repl: Repl, sensors: Sequence[Mapping[str, str]], board: Board, where: str, patience: int = 100
+) -> None:
     """Let the board try its sensors, networks and brokers, with `patience` [%]. Raises `Faulty` with all that
     is wrong."""
-    ask = {"sensors": list(questions(sensors)), "utc": int(time.time()), "patience": patience}
+    ask = {"sensors": list(questions(sensors, board)), "utc": int(time.time()), "patience": patience}
     program = PROGRAM.read_text("utf-8").split('"""\n', 1)[1]
     said = repl.run(f"{program}\nrun(json.loads({json.dumps(ask)!r}))\n", LONGEST_S)
     answers = [json.loads(line) for line in said.splitlines() if line.startswith("{")]
-    faults = list(judge(answers, sensors))
+    faults = list(judge(answers, sensors, board))
     if faults:
         raise Faulty(where, faults)
 
 
-def judge(answers: Sequence[Mapping[str, Any]], sensors: Sequence[Mapping[str, str]]) -> Iterator[Fault]:
+def judge(
+    answers: Sequence[Mapping[str, Any]], sensors: Sequence[Mapping[str, str]], board: Board
+) -> Iterator[Fault]:
     """The faults in what the program said."""
     for answer in answers:
         if answer["what"] == "sensor" and answer["state"] != "ok":
-            yield _sensor_fault(sensors[answer["sensor"]], answer["state"], answer["found"])
+            yield _sensor_fault(sensors[answer["sensor"]], board, answer["state"], answer["found"])
     if not any(answer["what"] == "wifi" and answer["state"] == "ok" for answer in answers):
         seen: Sequence[str] = next((answer["seen"] for answer in answers if answer["what"] == "air"), [])
         yield from (_wifi_fault(a["ssid"], a["state"], seen) for a in answers if a["what"] == "wifi")
@@ -123,11 +121,12 @@ I2C = {
 }
 
 
-def _sensor_fault(sensor: Mapping[str, str], state: str, found: Sequence[Any]) -> Fault:
+def _sensor_fault(sensor: Mapping[str, str], board: Board, state: str, found: Sequence[Any]) -> Fault:
     kind = sensor["type"]
     uart = sensor["bus"].startswith("uart")
     what, advice = (UART if uart else I2C)[state]
-    facts = {**sensor, **pins()[sensor["bus"]], "address": ADDRESSES.get(kind, 0), "found": _named(found)}
+    pins = board.buses[sensor["bus"]].pins
+    facts = {**sensor, **pins, "address": ADDRESSES.get(kind, 0), "found": _named(found)}
     return Fault(f"sensor-{state}", what.format(**facts), advice.format(**facts))
 
 

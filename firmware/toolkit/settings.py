@@ -2,14 +2,15 @@
 
 import json
 import tomllib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from ipaddress import IPv4Address
 from pathlib import Path
 from typing import Any
 
 from edge.problem import Problem
-from firmware.toolkit.application import drivers, pins
+from firmware.toolkit.application import drivers
+from firmware.toolkit.boards import ESP32, Board
 from firmware.toolkit.secrets import Credentials
 
 WIFI = "wifi.toml"
@@ -157,38 +158,47 @@ def _broker(entry: Mapping[str, Any], path: Path) -> tuple[str, int]:
     return host, port
 
 
-def place(sensors: Sequence[Sensor]) -> list[dict[str, str]]:
-    """Sensors with the bus that each is wired to: UARTs in order, I2C sensors share the first bus."""
-    known, there = drivers(), pins()
+def place(sensors: Sequence[Sensor], board: Board = ESP32) -> list[dict[str, str]]:
+    """Sensors with the bus that each is wired to: UARTs in order, I2C sensors share the first bus.
+
+    Without a `board`: whether any carries them. Raises `BadSettings`.
+    """
+    known = drivers()
     taken: list[str] = []
     for sensor in sensors:
-        bus = sensor.bus or _bus(sensor, known.get(sensor.kind, ()), taken, there)
-        if bus not in there:
-            raise BadSettings(f"{sensor.kind} on {bus!r}: a board has {', '.join(there)}")
+        bus = sensor.bus or _bus(sensor, known.get(sensor.kind, ()), taken, board)
+        if bus not in board.buses:
+            what = f"{sensor.kind} on {bus!r}: an {board.short} has {', '.join(board.buses)}"
+            raise BadSettings(what, advice="name one of these, or take another board")
         if bus.startswith("uart") and bus in taken:
             raise BadSettings(f"two sensors on {bus}", advice="a UART carries one sensor")
         taken.append(bus)
     return [{"type": s.kind, "serial": s.serial, "bus": bus} for s, bus in zip(sensors, taken, strict=True)]
 
 
-def _bus(sensor: Sensor, kinds: Sequence[str], taken: Sequence[str], there: Iterable[str]) -> str:
+def _bus(sensor: Sensor, kinds: Sequence[str], taken: Sequence[str], board: Board) -> str:
     if not kinds:
         known = ", ".join(sorted(drivers()))
         advice = f"there is: {known}; for one of your own say {sensor.kind}:SERIAL:i2c1 and --driver FILE"
         raise BadSettings(f"there is no driver for a sensor {sensor.kind!r}", advice=advice)
-    free = (bus for bus in there if bus.startswith(kinds[0]) and not (kinds[0] == "uart" and bus in taken))
-    bus = next(free, "")
+    there = [bus for bus in board.buses if bus.startswith(kinds[0])]
+    bus = next((bus for bus in there if kinds[0] == "i2c" or bus not in taken), "")
     if not bus:
-        raise BadSettings(
-            f"{sensor.kind} {sensor.serial} finds no free UART", advice="a board has two for sensors"
-        )
+        advice = f"an {board.short} has {' and '.join(there)} for sensors: take a board with more, or fewer"
+        raise BadSettings(f"{sensor.kind} {sensor.serial} finds no free UART", advice=advice)
     return bus
 
 
 def configuration(
-    device: Device, reach: Reach, credentials: Credentials, authorities: Sequence[Path]
+    device: Device,
+    reach: Reach,
+    credentials: Credentials,
+    authorities: Sequence[Path],
+    board: Board = ESP32,
+    built: int = 0,
 ) -> dict[str, bytes]:
-    """The files on the board that make it this device. Raises `BadSettings`."""
+    """The files on the board that make it this device; `built`: UTC second that its clock is never behind.
+    Raises `BadSettings`."""
     if reach.tls and not authorities:
         raise BadSettings(
             "tls is wanted, and there is no certificate of the broker's authority",
@@ -205,10 +215,12 @@ def configuration(
         "user": credentials.user,
         "password": credentials.password,
         "wifi": [network.entry() for network in reach.networks],
+        "pins": board.pins(),
+        "built": built,
         **(device.more or {}),
     }
     if device.kind == "node":
-        facts["sensors"] = place(device.sensors)
+        facts["sensors"] = place(device.sensors, board)
     if reach.ntp:
         facts["ntp"] = reach.ntp
     if pinned:

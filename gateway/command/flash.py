@@ -283,7 +283,8 @@ def _line(result: Mapping[str, object], dry: bool) -> str:
         )
     values = result["values"]
     heard = ", ".join(f"{k} {v}" for k, v in values.items()) if isinstance(values, Mapping) else ""
-    proof = heard or ("heard, kept aside until it is adopted" if result["quarantine"] else "not waited for")
+    aside = " (kept aside until the network files name it)" if result["quarantine"] else ""
+    proof = heard + aside if heard else "not waited for"
     return (
         f"✓ {result['node']} in {result['site']}: {result['chip']} {result['mac']}, MicroPython "
         f"{result['micropython']}, Gongi {result['application']}; {proof} ({result['seconds']} s)"

@@ -210,10 +210,27 @@ class Series(Answer):
     notice: Notice
 
 
+class RawValue(Answer):
+    """The newest value of one quantity, as its sensor said it."""
+
+    raw: float | None
+    unit: str
+    plausible: bool = Field(description="There, and within what its sensors can truthfully say.")
+
+
+class Aside(Answer):
+    """What is kept aside of a node that no network file names."""
+
+    messages: int
+    heard: datetime | None = Field(description="When its newest samples came; null: not since the start.")
+    values: dict[str, RawValue] = Field(description="Of its newest sample, by the quantities it measures.")
+
+
 class NodeAnswer(Answer):
     """A node, what it carries and what it last said of itself."""
 
-    node: NodeNow
+    node: NodeNow | None = Field(description="Null where no network file names it.")
+    aside: Aside | None = Field(default=None, description="Null where the network files name it.")
     sensors: list[tuple[str, str]]
     info: dict[str, Any]
     certificate: str

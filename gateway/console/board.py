@@ -17,7 +17,7 @@ from gateway.console.answers import (
     SiteNow,
     Sites,
 )
-from gateway.console.device import device_name, node_now
+from gateway.console.device import aside, device_name, node_now
 from gateway.console.pulse import Pulse
 from gateway.console.room import room_now, worst_first
 from gateway.console.scene import Places, Scene, Stand, utc
@@ -91,6 +91,8 @@ class Board:
         """One node, with what it carries. Raises `Missing`."""
         scene, node = self.scene(words), self.network.nodes.get(id)
         place = self.network.placed(id, scene.now)
+        if node is None and id in scene.quarantine:
+            return self._stranger(id, scene)
         if node is None or place is None:
             raise Missing("node", id, tuple(self.network.nodes))
         site = self.network.sites[place.site]
@@ -102,6 +104,12 @@ class Board:
             certificate=node.grade,
             notice=notice([node], words),
         )
+
+    def _stranger(self, id: str, scene: Scene) -> NodeAnswer:
+        """A node that no network file names yet."""
+        found = aside(scene.quarantine[id], self.live.strangers.get(id))
+        info, said = dict(self.live.info.get(id, {})), notice((), scene.words)
+        return NodeAnswer(node=None, aside=found, sensors=[], info=info, certificate="", notice=said)
 
     def _known(self, id: str) -> Site:
         if id not in self.network.sites:

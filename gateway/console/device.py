@@ -5,15 +5,16 @@ from datetime import datetime
 from math import isfinite
 from typing import Literal
 
+from edge import wire
 from edge.index.korea import rank
 from edge.network import Actuator, Node, Site
 from edge.quantity import QUANTITIES
 from edge.readings import SECOND, Flag
 from gateway.console import spoken
-from gateway.console.answers import ActuatorNow, Cell, NodeNow, State
+from gateway.console.answers import ActuatorNow, Aside, Cell, NodeNow, RawValue, State
 from gateway.console.grade import GRADES
 from gateway.console.scene import Scene, Stand, utc
-from gateway.live import Acting, Latest, Value
+from gateway.live import Acting, Latest, Stranger, Value
 from gateway.words import N_, Words
 
 STALE = 3
@@ -97,6 +98,26 @@ def node_now(stand: Stand, site: Site, limits: Limits, scene: Scene) -> NodeNow:
         said=_said(alive, latest, scene, site.tz),
         values=cells,
     )
+
+
+def aside(messages: int, stranger: Stranger | None) -> Aside:
+    """What is kept aside of an unknown node, with the values of its newest sample."""
+    if stranger is None:
+        return Aside(messages=messages, heard=None, values={})
+    readings = wire.decode([""], [stranger.topic], [stranger.payload], None).readings
+    last = readings.columns.items() if len(readings) else ()
+    values = {
+        name: raw_value(name, float(column.raw[-1]))
+        for name, column in last
+        if column.flag[-1] != Flag.ABSENT
+    }
+    return Aside(messages=messages, heard=utc(stranger.at), values=values)
+
+
+def raw_value(name: str, raw: float) -> RawValue:
+    """A value as its sensor said it, and whether the sensor can mean it."""
+    quantity = QUANTITIES[name]
+    return RawValue(raw=finite(raw), unit=quantity.unit, plausible=quantity.low <= raw <= quantity.high)
 
 
 def finite(value: float) -> float | None:

@@ -1,7 +1,8 @@
 """An emulated board on a pty: the chip's loader, and, when its flash holds MicroPython, a real MicroPython.
 
-A pty has no DTR and RTS: the loader begins when somebody says SYNC, as if a person held BOOT; it ends when
-told to run what is in its flash. MicroPython is the Unix port on a LittleFS; `hardware/` has what that lacks.
+A pty has no DTR and RTS: a person holds BOOT once somebody has said SYNC in vain for a while; a single one is
+noise to MicroPython, as it is on a real board. The loader ends when told to run what is in its flash.
+MicroPython is the Unix port on a LittleFS; `hardware/` has what that lacks.
 """
 
 import json
@@ -29,6 +30,8 @@ fcntl.ioctl(0, termios.TIOCSCTTY, 0)
 os.execv(sys.argv[1], sys.argv[1:])
 """
 MIB = 1 << 20
+IN_VAIN = 3
+"""So often SYNC is said without an answer until the person at the bench holds BOOT."""
 
 
 class Board:
@@ -47,7 +50,7 @@ class Board:
         self.loader: Loader | None = None
         self.lives = False
         self._loading = True
-        self._rest = b""
+        self._noise = b""
         self._process: subprocess.Popen[bytes] | None = None
         self._inner = self._master = self._slave = -1
         self._thread: threading.Thread | None = None
@@ -116,9 +119,11 @@ class Board:
 
     def _from_host(self, data: bytes) -> None:
         assert self.loader is not None
-        if not self._loading and SYNC in data:
+        if not self._loading:
+            self._noise = b"" if b"\x03" in data else self._noise + data
+        if self._noise.count(SYNC) >= IN_VAIN:
             self._stop()
-            self._loading = True
+            self._loading, self._noise = True, b""
         if self._loading:
             self.loader.feed(data)
         elif self._inner >= 0:

@@ -52,7 +52,7 @@ class Desk:
         return Order(device, REACH, credentials, [], port=port, **{"examine": False} | more)
 
     def flash(self, port: str, source: str = "", **more: Any) -> Work:
-        around = Surroundings(self.folder / "cache", list, None, self.told.append, 1.0, source)
+        around = Surroundings(self.folder / "cache", list, None, self.told.append, source=source)
         return flash(self.order(port, **more), around, lambda name, share: self.shown.append((name, share)))
 
     def gongi(self, *arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:

@@ -5,8 +5,10 @@ from pathlib import Path
 import pytest
 
 from firmware.toolkit import loader
+from firmware.toolkit.flashing import FIRST_S, Surroundings, flash
 from firmware.toolkit.images import CHIPS, BadImage
 from firmware.toolkit.loader import Found, Loader, LoaderFailed, WrongBoard
+from firmware.toolkit.ports import NoPort
 from tests.toolkit.conftest import Desk, Plug, image
 
 ERASE = 0xD0
@@ -79,6 +81,33 @@ def test_a_board_is_begun_anew_where_that_is_asked_for(plug: Plug, desk: Desk) -
     assert board.loader
     assert board.loader.erased == 1
     assert "main.py" in work.changed
+
+
+def test_a_cable_torn_while_copying_costs_only_what_was_not_copied(plug: Plug, desk: Desk) -> None:
+    board = plug(installed=True, link="port")
+    copied: list[float] = []
+
+    def tear(name: str, share: float) -> None:
+        if name == "application" and board.lives:
+            copied.append(share)
+            if len(copied) == 20:
+                board.unplug()
+
+    around = Surroundings(desk.folder / "cache", list, None, desk.told.append)
+    with pytest.raises(NoPort, match="unplugged"):
+        flash(desk.order(board.port), around, tear)
+    board.plug(desk.folder / "port")
+    work = desk.flash(board.port)
+    assert 0 < len(work.changed) < len(work.application)
+
+
+def test_a_board_that_is_slow_to_start_is_not_taken_for_an_empty_one(plug: Plug, desk: Desk) -> None:
+    """Its spool would be lost: one question for the loader is noise to MicroPython."""
+    board = plug(installed=True, late=2 * FIRST_S)
+    work = desk.flash(board.port)
+    assert board.loader
+    assert board.loader.seen == []
+    assert work.changed
 
 
 @pytest.mark.parametrize(

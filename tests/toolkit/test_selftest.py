@@ -12,6 +12,7 @@ import pytest
 
 from firmware.toolkit import selftest, settings
 from firmware.toolkit.application import build
+from firmware.toolkit.boards import ESP32
 from firmware.toolkit.ports import Port, opened
 from firmware.toolkit.repl import Repl
 from firmware.toolkit.secrets import Credentials
@@ -53,7 +54,7 @@ def examine(plug: Plug, wires: Wires, mosquitto: Mosquitto, compiled: Path) -> E
             repl.enter()
             repl.copy(files | lib, lambda share: None)
             try:
-                selftest.examine(repl, settings.place(sensors), board.port, 10)
+                selftest.examine(repl, settings.place(sensors), ESP32, board.port, 10)
             except Faulty as faulty:
                 return [f"{fault.kind} | {fault.what} | {fault.advice}" for fault in faulty.faults]
         return []

@@ -1,13 +1,13 @@
 """wifi.toml, the sensors' buses, and the file that a device reads."""
 
 import json
-import re
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from firmware.toolkit import application, settings
+from firmware.toolkit.boards import BOARDS
 from firmware.toolkit.secrets import Credentials
 from firmware.toolkit.settings import BadSettings, Device, Reach, Sensor, Wifi, configuration, place, read
 
@@ -95,12 +95,25 @@ def test_sensors_find_their_buses() -> None:
         ([Sensor("pms9999", "1")], "no driver for a sensor 'pms9999'"),
         ([Sensor("pms5003", str(n)) for n in range(3)], "no free UART"),
         ([Sensor("pms5003", "1"), Sensor("sds011", "2", "uart1")], "two sensors on uart1"),
-        ([Sensor("pms5003", "1", "uart9")], "on 'uart9'"),
+        ([Sensor("pms5003", "1", "uart9")], "on 'uart9': an ESP32 DevKitC has uart1, uart2, i2c1, i2c2"),
     ],
 )
 def test_sensors_that_cannot_be_wired_are_refused(sensors: list[Sensor], words: str) -> None:
     with pytest.raises(BadSettings, match=words):
         place(sensors)
+
+
+@pytest.mark.parametrize(
+    ("sensors", "words"),
+    [
+        ([Sensor("pms5003", "1"), Sensor("sds011", "2")], "sds011 2 finds no free UART"),
+        ([Sensor("sht4x", "1", "i2c2")], "an ESP32-C3-DevKitM-1 has uart1, i2c1"),
+    ],
+)
+def test_a_chip_with_fewer_buses_says_so(sensors: list[Sensor], words: str) -> None:
+    assert place(sensors)
+    with pytest.raises(BadSettings, match=words):
+        place(sensors, BOARDS["ESP32-C3"])
 
 
 def reach(**changes: Any) -> Reach:
@@ -118,7 +131,9 @@ def test_a_device_reads_what_it_is(tmp_path: Path) -> None:
     (tmp_path / "ca.pem").write_bytes(b"one")
     (tmp_path / "ca-next.pem").write_bytes(b"two")
     device = Device("3-2-a", "hana", (Sensor("scd4x", "S-1"),), more={"sample_s": 10})
-    files = configuration(device, reach(), CREDENTIALS, [tmp_path / "ca.pem", tmp_path / "ca-next.pem"])
+    authorities = [tmp_path / "ca.pem", tmp_path / "ca-next.pem"]
+    board = BOARDS["ESP32-C3"]
+    files = configuration(device, reach(), CREDENTIALS, authorities, board, built=1763778000)
     assert list(files) == ["ca0.pem", "ca1.pem", "update.key", "config.json"]
     assert (files["ca0.pem"], files["ca1.pem"], files["update.key"]) == (b"one", b"two", b"ab" * 32)
     config = json.loads(files["config.json"])
@@ -132,6 +147,8 @@ def test_a_device_reads_what_it_is(tmp_path: Path) -> None:
         10,
     )
     assert "key" not in config
+    assert config["built"] == 1763778000
+    assert config["pins"] == {"uart1": [1, 5, 4], "i2c1": [0, 7, 6], "output": 10, "button": 9, "led": 3}
 
 
 def test_tls_without_an_authority_is_refused() -> None:
@@ -140,18 +157,7 @@ def test_tls_without_an_authority_is_refused() -> None:
 
 
 def test_the_firmware_s_tables_are_read() -> None:
-    assert application.pins()["uart1"] == {"tx": 17, "rx": 16}
-    assert application.pins()["i2c1"] == {"scl": 22, "sda": 21}
     assert application.drivers()["sps30"] == ("uart", "i2c")
     assert application.version().count(".") == 2
     assert list(application.sources("node"))[-1] == "main.py"
     assert "slots.py" in application.sources("actuator")
-
-
-def test_the_page_s_wiring_is_the_firmware_s() -> None:
-    page = (Path(__file__).parents[2] / "docs" / "build" / "flash.md").read_text("utf-8")
-    rows = re.findall(r"^\| (\w+) \| (tx|rx|scl|sda) \| (\d+) \|", page, re.MULTILINE)
-    table = application.pins()
-    assert {(bus, signal): int(pin) for bus, signal, pin in rows} == {
-        (bus, signal): pin for bus, signals in table.items() for signal, pin in signals.items()
-    }

@@ -7,9 +7,13 @@ sys.path.append(sys.argv[3])
 for name in ("esp32", "machine", "network"):
     __import__(name)  # the stand-ins stay in sys.modules when the host's files are out of sight
 import os
+import time
 
+import machine
 import vfs
 from sim.flash import FileFlash
+
+time.sleep(machine.HARDWARE.get("late", 0))
 
 flash = FileFlash(sys.argv[2], 2 << 20)
 try:
