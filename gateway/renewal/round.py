@@ -18,7 +18,7 @@ log = structlog.get_logger()
 
 SAVE_S = 1.0
 TURN_S = 0.1
-LISTEN_S = 2.0
+LISTEN_S = 1.0
 """A round lasts so long at least: what the brokers have retained must have arrived."""
 DIAL_S = 10.0
 """After so long a broker that couldn't be reached is tried again."""

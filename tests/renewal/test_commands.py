@@ -1,0 +1,269 @@
+"""`gongi ca`, `gongi broker`, `gongi node`: as a person calls them, with devices at a real Mosquitto."""
+
+import json
+from base64 import b64encode
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import paho.mqtt.client as mqtt
+import pytest
+from click.testing import CliRunner, Result
+
+from firmware.toolkit import authority, register
+from firmware.toolkit.secrets import Secrets
+from gateway import command
+from tests.renewal.behaving import ROOT, Behaving
+from tests.servers import Mosquitto, wait_until
+
+SITES = """
+[[site]]
+id = "{id}"
+tz = "Asia/Seoul"
+
+[[site.room]]
+id = "1"
+volume = 180.0
+"""
+NODE = """
+[[node]]
+id = "{id}"
+placed = [{entries}]
+"""
+PLACED = '{{since = {since}, site = "{site}", room = "1", placement = "indoor"}}'
+NODES = ("n1", "n2", "n3")
+WIFI = """
+[[network]]
+ssid = "school"
+password = "sesame-open"
+
+[[broker]]
+host = "old"
+port = 1
+"""
+
+
+def network(**sites: list[str]) -> str:
+    """A network file: the sites of each node, the last one of today."""
+    texts = [SITES.format(id=site) for site in ("hana", "duri")]
+    for node, names in sites.items():
+        entries = [PLACED.format(since=f"20{20 + n}-01-01", site=site) for n, site in enumerate(names)]
+        texts.append(NODE.format(id=node, entries=", ".join(entries)))
+    return "".join(texts)
+
+
+class Desk:
+    """The operator's folder, and three devices at the broker, the third switched off."""
+
+    def __init__(self, folder: Path, port: int) -> None:
+        self.folder, self.port = folder, port
+        self.secrets = folder / "secrets"
+        self.server = self.secrets / "mosquitto" / "server.crt"
+        (folder / "network.toml").write_text(network(**{node: ["hana"] for node in NODES}))
+        (folder / "wifi.toml").write_text(WIFI)
+        keys = Secrets(self.secrets)
+        self.devices = {node: Behaving(port, node, keys.of(node).key) for node in NODES}
+
+    def call(self, *words: str, talks: bool = True) -> Result:
+        group, *rest = words
+        fixed = ["--secrets", str(self.secrets), "--json"]
+        if talks:
+            fixed += ["--network", str(self.folder / "network.toml"), "--patience", "0.5"]
+            fixed += ["--broker", f"127.0.0.1:{self.port}", "--register", str(self.folder / "flashed.csv")]
+        return CliRunner().invoke(command.gongi, [group, *rest, *fixed])
+
+    def say(self, *words: str, status: int = 0, talks: bool = True) -> dict[str, Any]:
+        """What a call answers, which must end so."""
+        done = self.call(*words, talks=talks)
+        assert done.exit_code == status, (done.output, done.exception)
+        return dict(json.loads(done.stdout))
+
+    def by(self, path: Path) -> str:
+        """The authority of a certificate."""
+        files = [self.secrets / name for name in ("ca.pem", "ca-next.pem")]
+        found = [one for one in files if one.exists() and authority.signed_by(path, one)]
+        return authority.describe(found[0], "authority").id
+
+    def retained(self) -> dict[str, bytes]:
+        """What the broker keeps."""
+        heard: dict[str, bytes] = {}
+        client = mqtt.Client(mqtt.CallbackAPIVersion.VERSION2)
+        done: list[int] = []
+        client.on_message = lambda c, d, message: heard.update({message.topic: message.payload})
+        client.on_connect = lambda c, *rest: c.subscribe(f"{ROOT}/#")
+        client.on_subscribe = lambda c, d, mid, *rest: c.publish("end", b"", 1)
+        client.on_publish = lambda c, d, mid, *rest: done.append(mid)
+        client.connect("127.0.0.1", self.port)
+        client.loop_start()
+        wait_until(lambda: done)
+        client.disconnect()
+        client.loop_stop()
+        return heard
+
+
+@pytest.fixture
+def desk(tmp_path: Path, mosquitto: Mosquitto) -> Iterator[Desk]:
+    desk = Desk(tmp_path, mosquitto.port)
+    for node in NODES[:2]:
+        desk.devices[node].on()
+    yield desk
+    for device in desk.devices.values():
+        device.off()
+
+
+def devices(rows: list[dict[str, Any]]) -> list[str]:
+    return [row["device"] for row in rows]
+
+
+def test_an_authority_is_renewed_while_a_device_is_away(desk: Desk) -> None:
+    desk.say("ca", "make", "--host", "localhost", talks=False)
+    old = authority.describe(desk.secrets / "ca.pem", "authority").id
+    first = authority.der(desk.secrets / "ca.pem")
+    for device in desk.devices.values():
+        device.config["ca"] = [b64encode(first).decode()]
+        device.proves = lambda: desk.by(desk.server)
+    planned = desk.say("ca", "rotate", "--dry-run", status=1)
+    assert planned["dry_run"]
+    assert "3 devices" in planned["next"]
+    assert not (desk.secrets / "ca-next.pem").exists()
+    said = desk.say("ca", "rotate", status=1)
+    assert devices(said["lacking"]) == ["n3"]
+    assert said["lacking"][0]["heard"] is None
+    assert said["counts"]["trusts both"] == 2
+    assert desk.by(desk.server) == old, "while one doesn't trust the next, the broker keeps its certificate"
+    early = desk.say("ca", "retire", status=1)
+    assert devices(early["lacking"]) == ["n1", "n2", "n3"]
+    desk.devices["n3"].on()
+    said = desk.say("ca", "rotate")
+    assert said["counts"]["proved"] == 3
+    new = desk.by(desk.server)
+    assert new != old
+    assert desk.by(desk.server.with_name("server-before.crt")) == old
+    assert desk.devices["n1"].facts["turn"] > 0
+    desk.devices["n2"].off()
+    away = desk.say("ca", "retire", status=1)
+    assert devices(away["lacking"]) == ["n2"]
+    assert away["lacking"][0]["heard"], "it was heard during the rotation"
+    assert (desk.secrets / "ca-next.pem").exists()
+    desk.devices["n2"].on()
+    assert desk.say("ca", "retire")["complete"]
+    assert authority.describe(desk.secrets / "ca.pem", "authority").id == new
+    assert not (desk.secrets / "ca-next.pem").exists()
+    assert desk.by(desk.server.with_name("server-before.crt")) == new
+    assert authority.signed_by(desk.server, desk.secrets / "ca.pem")
+    assert {len(device.config["ca"]) for device in desk.devices.values()} == {1}
+    shown = desk.say("ca", "show", talks=False)
+    assert [row["role"] for row in shown["certificates"]] == ["authority", "server", "server"]
+
+
+def test_who_never_comes_is_left_behind_by_name(desk: Desk) -> None:
+    to = ("--to", "new:8883", "--wifi", str(desk.folder / "wifi.toml"))
+    said = desk.say("broker", "move", *to, status=1)
+    assert devices(said["lacking"]) == ["n3"]
+    assert desk.devices["n1"].config["brokers"] == [["new", 8883], ["old", 1]]
+    assert devices(desk.say("broker", "retire", status=1)["lacking"]) == ["n3"]
+    assert "new:8883 is under way" in str(desk.call("broker", "move", "--to", "else:1").exception)
+    assert "there is no n9" in str(desk.call("broker", "retire", "--without", "n9").exception)
+    said = desk.say("broker", "retire", "--without", "n3")
+    assert said["complete"]
+    assert said["counts"]["left behind"] == 1
+    assert desk.devices["n2"].config["brokers"] == [["new", 8883]]
+    assert "no move is under way" in str(desk.call("broker", "retire").exception)
+
+
+def test_with_wait_a_move_ends_by_itself_and_a_refusal_is_named(desk: Desk) -> None:
+    desk.devices["n2"].word = "key"
+    to = ("--to", "new:8883", "--from", "old:1", "--without", "n3", "--wait")
+    said = desk.say("broker", "move", *to, status=1)
+    assert [(row["device"], row["word"]) for row in said["lacking"]] == [("n2", "key")]
+    desk.devices["n2"].word = ""
+    assert desk.say("broker", "move", *to)["complete"]
+    assert desk.devices["n1"].config["brokers"] == [["new", 8883]]
+
+
+@pytest.mark.parametrize("back", ["", "wifi"])
+def test_wifi_networks_are_tried_and_the_result_told(desk: Desk, back: str) -> None:
+    desk.devices["n1"].given_back = back
+    words = ("node", "wifi", "n1", "--networks", str(desk.folder / "wifi.toml"))
+    done = desk.call(*words)
+    assert done.exit_code == (1 if back else 0)
+    said = json.loads(done.stdout)
+    assert said["devices"] == {"n1": f"given back: {back}" if back else "joined"}
+    assert said["networks"] == ["school"]
+    assert "sesame" not in done.output
+    assert (desk.devices["n1"].config["wifi"] == [["school", "sesame-open"]]) != bool(back)
+    assert not [path for path in desk.secrets.rglob("*") if path.is_file() and b"sesame" in path.read_bytes()]
+
+
+def test_wifi_of_who_is_not_there(desk: Desk) -> None:
+    words = ("node", "wifi", "n3", "--networks", str(desk.folder / "wifi.toml"))
+    assert desk.say(*words, status=1)["devices"] == {"n3": "not heard"}
+    assert desk.say(*words, "--dry-run")["dry_run"]
+
+
+def test_a_device_moves_to_another_site_and_its_old_address_is_cleared(desk: Desk) -> None:
+    for node in NODES:
+        entry = dict.fromkeys(register.COLUMNS, "") | {"node": node, "kind": "node", "site": "hana"}
+        register.enter(desk.folder / "flashed.csv", entry)
+    (desk.folder / "network.toml").write_text(network(n1=["hana", "duri"], n2=["hana"], n3=["hana", "duri"]))
+    said = desk.say("node", "move", status=1)
+    assert said["moved"] == ["n1"]
+    assert devices(said["lacking"]) == ["n3"]
+    assert desk.devices["n1"].config["site"] == "duri"
+    assert desk.devices["n2"].last == 0
+    assert {topic.split("/")[2] for topic in desk.retained() if "/n1/" in topic} == {"duri"}
+    desk.devices["n3"].on()
+    said = desk.say("node", "move")
+    assert sorted(said["moved"]) == ["n1", "n3"]
+    assert said["complete"]
+    assert {row["site"] for row in register.newest(desk.folder / "flashed.csv").values()} == {"hana", "duri"}
+    assert desk.say("node", "move")["moved"] == []
+
+
+@pytest.mark.parametrize("torn", range(4))
+def test_a_succession_that_was_torn_is_finished(
+    tmp_path: Path, torn: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whatever step the power is cut at, the next call ends with the next authority and its own key."""
+    secrets = Secrets(tmp_path / "secrets")
+    authority.make(secrets)
+    authority.make(secrets, "ca-next.pem")
+    wanted = (secrets.folder / "ca-next.pem").read_bytes(), (secrets.folder / "ca-next.key").read_bytes()
+    steps = 0
+    for name in ("unlink", "replace"):
+        real = getattr(Path, name)
+
+        def cut(self: Path, *rest: Any, _real: Any = real, **more: Any) -> Any:
+            nonlocal steps
+            steps += self.suffix in (".pem", ".key")
+            if steps == torn and self.suffix in (".pem", ".key"):
+                raise OSError("power cut")
+            return _real(self, *rest, **more)
+
+        monkeypatch.setattr(Path, name, cut)
+    if torn:
+        with pytest.raises(OSError, match="power cut"):
+            authority.succeed(secrets)
+    monkeypatch.undo()
+    authority.succeed(secrets)
+    authority.succeed(secrets)
+    found = (secrets.folder / "ca.pem").read_bytes(), (secrets.folder / "ca.key").read_bytes()
+    assert found == wanted
+    assert not (secrets.folder / "ca-next.pem").exists()
+
+
+def test_a_certificate_near_its_end_is_warned_of(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(authority, "SERVER_YEARS", 0.2)
+    call = [*("--host", "localhost", "--secrets", str(tmp_path / "secrets"), "--json")]
+    assert CliRunner().invoke(command.gongi, ["ca", "make", *call]).exit_code == 0
+    shown = CliRunner().invoke(command.gongi, ["ca", "show", *call[2:]])
+    assert shown.exit_code == 1
+    warnings = [row["warning"] for row in json.loads(shown.stdout)["certificates"]]
+    assert warnings[0] is None
+    assert "ends in 7" in warnings[1]
+    again = CliRunner().invoke(command.gongi, ["ca", "make", *call])
+    assert "there is an authority already" in str(again.exception)
+    monkeypatch.undo()
+    assert CliRunner().invoke(command.gongi, ["ca", "issue", *call[2:]]).exit_code == 0
+    renewed = CliRunner().invoke(command.gongi, ["ca", "show", *call[2:]])
+    assert json.loads(renewed.stdout)["certificates"][1]["warning"] is None
