@@ -12,7 +12,8 @@ import numpy as np
 
 from edge.check import evaluate
 from edge.correction.inputs import Inputs
-from edge.correction.model import Correction, CorrectionError
+from edge.correction.model import CorrectionError
+from edge.correction.models import ADVICE, Models
 from edge.fit.fit import Campaign
 from edge.fit.sample import Colocation
 from edge.network import Fitted, Network, Node, Placement
@@ -160,18 +161,13 @@ def save(campaign: Campaign, path: Path) -> None:
     draft.replace(path)
 
 
-def load(path: Path) -> tuple[Correction, dict[str, Correction]]:
-    """The fleet's correction of a model file and those by sensor serial. Raises `CorrectionError`."""
+def load(path: Path) -> Models:
+    """The corrections of a model file. Raises `CorrectionError`."""
     try:
-        said = json.loads(path.read_text("utf-8"))
-        fleet = Correction.decode(said["fleet"])
-        own = [Correction.decode(one) for one in said["sensors"]]
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        advice = "make one with `gongi calibrate fit TABLE --out MODEL`"
-        raise CorrectionError(f"can't be read as a model: {error}", str(path), advice) from None
-    except CorrectionError as error:
-        raise CorrectionError(error.what, f"{path}: {error.where}", error.advice) from None
-    return fleet, {one.serial: one for one in own}
+        text = path.read_text("utf-8")
+    except (OSError, ValueError) as error:
+        raise CorrectionError(f"can't be read as a model: {error}", str(path), ADVICE) from None
+    return Models.decode(text, str(path))
 
 
 def plain(thing: Any) -> dict[str, Any]:

@@ -12,7 +12,7 @@ from gateway import versions
 from gateway.journal import Journal
 from gateway.live import Live
 from gateway.metrics import Metrics
-from gateway.network import files, includes, load
+from gateway.network import files, includes, load, model_files
 from gateway.present import Alarms
 
 log = structlog.get_logger()
@@ -67,12 +67,18 @@ class Reload:
 def fingerprint(path: Path) -> tuple[Mark, ...]:
     """Names, sizes and times of the files; a change shows in it."""
     main = _mark(path)
-    return (main, *map(_mark, files(path, _includes(path, main))[1:]))
+    marks = (main, *map(_mark, files(path, _includes(path, main))[1:]))
+    return (*marks, *map(_mark, _models(path, marks)))
 
 
 @lru_cache(maxsize=1)
 def _includes(path: Path, _: Mark) -> object:
     return includes(path)
+
+
+@lru_cache(maxsize=1)
+def _models(path: Path, _: tuple[Mark, ...]) -> list[Path]:
+    return model_files(path)
 
 
 def _mark(file: Path) -> Mark:

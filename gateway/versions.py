@@ -1,7 +1,6 @@
 """The versions of the network files: each is kept by its hash, and the journal says which came into force."""
 
 import json
-import tomllib
 from pathlib import Path
 
 import structlog
@@ -10,7 +9,7 @@ from edge.network import Network
 from edge.problem import Problem
 from gateway.block import Draft
 from gateway.journal import Journal
-from gateway.network import check, entries_of_the_past, sources
+from gateway.network import entries_of_the_past, of_sources, sources
 
 log = structlog.get_logger()
 
@@ -41,7 +40,7 @@ def in_force(journal: Journal) -> Network | None:
         return None
     try:
         texts = json.loads(journal.kept(digest) or b"")
-        network, mistakes = check({name: tomllib.loads(text) for name, text in texts.items()})
+        network, mistakes = of_sources(texts)
         reason = "; ".join(map(str, mistakes))
     except ValueError as error:
         network, reason = None, str(error)
@@ -51,8 +50,14 @@ def in_force(journal: Journal) -> Network | None:
 
 
 def keep(journal: Journal, network: Network, path: Path) -> Draft:
-    """Keep the files at `path`, which describe `network`, and the block that puts them in force."""
+    """Keep the files at `path`, which describe `network`, the models that they name, each by its own hash,
+    too, and the block that puts them in force."""
     journal.keep(network.hash, KIND, json.dumps(sources(path), ensure_ascii=False).encode())
+    for one in {
+        entry.correction.id: entry.correction for entry in network.calibrations if entry.correction
+    }.values():
+        if journal.kept(one.id) is None:
+            journal.keep(one.id, "correction", json.dumps(one.encode()).encode())
     return Draft(KIND, b"", network.hash.encode())
 
 

@@ -148,7 +148,8 @@ def apply_command(model: Path, table: Path, out: Path, tz: str, as_json: bool) -
 
     Exit status: 0 done, 1 the model can't be used, 2 wrong call.
     """
-    fleet, own = load(model)
+    models = load(model)
+    fleet, own = models.fleet, models.own
     read = tables.read(table, tz)
     done = calibrated(read, fleet, own)
     tables.write(done, out)

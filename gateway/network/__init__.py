@@ -12,6 +12,7 @@ from typing import Any
 
 from edge.network import Network
 from edge.problem import Problem
+from gateway.network import models
 from gateway.network.agree import RULES, Entries
 from gateway.network.build import build
 from gateway.network.fields import PART, WHOLE
@@ -26,9 +27,15 @@ __all__ = [
     "files",
     "includes",
     "load",
+    "model_files",
+    "of_sources",
     "read",
     "sources",
 ]
+
+MODEL = "model:"
+"""Stands before the name of a model file among a network's sources."""
+NONE: Mapping[str, str] = {}
 
 
 class FaultyNetwork(Problem):
@@ -55,13 +62,28 @@ def read(path: Path, year: int | None = None) -> tuple[Network | None, tuple[Mis
     documents = {str(path): _document(path, mistakes)}
     for part in _included(path, documents[str(path)].get("include"), mistakes):
         documents.setdefault(str(part), _document(part, mistakes))
-    network, found = check(documents, year)
+    network, found = check(documents, year, models.texts(documents))
     return (None if mistakes else network), (*mistakes, *found)
 
 
 def sources(path: Path) -> dict[str, str]:
-    """The texts of a faultless network file and of those it includes, by name, itself first."""
-    return {str(file): file.read_text("utf-8") for file in files(path, includes(path))}
+    """The texts of a faultless network file and of those it includes, by name, itself first, and of the
+    model files that they name, marked as such."""
+    found = {str(file): file.read_text("utf-8") for file in files(path, includes(path))}
+    named = models.texts({name: tomllib.loads(text) for name, text in found.items()})
+    return {**found, **{f"{MODEL}{name}": text for name, text in named.items()}}
+
+
+def of_sources(texts: Mapping[str, str]) -> tuple[Network | None, tuple[Mistake, ...]]:
+    """The network that such texts describe, and all mistakes; raises ValueError where one isn't TOML."""
+    documents = {name: tomllib.loads(text) for name, text in texts.items() if not name.startswith(MODEL)}
+    named = {name.removeprefix(MODEL): text for name, text in texts.items() if name.startswith(MODEL)}
+    return check(documents, None, named)
+
+
+def model_files(path: Path) -> list[Path]:
+    """The model files that a network file and those it includes name."""
+    return models.paths({str(file): _document(file, []) for file in files(path, includes(path))})
 
 
 def includes(path: Path) -> object:
@@ -75,30 +97,33 @@ def files(path: Path, patterns: object) -> list[Path]:
 
 
 def check(
-    documents: Mapping[str, Mapping[str, Any]], year: int | None = None
+    documents: Mapping[str, Mapping[str, Any]], year: int | None = None, named: Mapping[str, str] = NONE
 ) -> tuple[Network | None, tuple[Mistake, ...]]:
-    """The same for parsed documents by file name; the first is the network's, it includes the others."""
+    """The same for parsed documents by file name, and the texts of the model files that they name; the first
+    is the network's, it includes the others."""
     mistakes: list[Mistake] = []
     first, *others = (
         read_table(PART if number else WHOLE, document, Place(file, "", mistakes))
         for number, (file, document) in enumerate(documents.items())
     )
-    everything = _gathered((first, *others))
-    for rule in RULES:
+    everything = _gathered((first, *others), models.read(named))
+    for rule in (*RULES, models.models_can_serve):
         rule(everything)
     if any(not mistake.warning for mistake in mistakes):
         return None, tuple(mistakes)
-    network = build(first["root"], first["influx"], everything, _hash(documents), year or date.today().year)
+    digest = _hash(documents, named)
+    network = build(first["root"], first["influx"], everything, digest, year or date.today().year)
     return network, tuple(mistakes)
 
 
-def _gathered(parts: Sequence[Entry]) -> Entries:
-    names = [field.name for field in dataclasses.fields(Entries)]
-    return Entries(**{n: tuple(chain.from_iterable(part[n] or () for part in parts)) for n in names})
+def _gathered(parts: Sequence[Entry], found: Mapping[str, models.Found]) -> Entries:
+    names = [field.name for field in dataclasses.fields(Entries) if field.name != "models"]
+    lists = {n: tuple(chain.from_iterable(part[n] or () for part in parts)) for n in names}
+    return Entries(**lists, models=found)
 
 
-def _hash(documents: Mapping[str, Mapping[str, Any]]) -> str:
-    """16 hex digits over what the documents say together, however they are cut into files."""
+def _hash(documents: Mapping[str, Mapping[str, Any]], named: Mapping[str, str]) -> str:
+    """16 hex digits over what the documents and model files say together, however they are cut into files."""
     merged: dict[str, Any] = {}
     for document in documents.values():
         for key, value in document.items():
@@ -107,6 +132,8 @@ def _hash(documents: Mapping[str, Mapping[str, Any]]) -> str:
             else:
                 merged[key] = value
     merged.pop("include", None)
+    if named:
+        merged[MODEL] = sorted(sha256(text.encode()).hexdigest() for text in named.values())
     return sha256(json.dumps(merged, sort_keys=True, default=str).encode()).hexdigest()[:16]
 
 

@@ -1,10 +1,11 @@
 """What must agree between the entries of the network files: one function a rule, all of them run."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date, datetime, time
 from functools import cached_property
 from itertools import pairwise
+from typing import Any
 from zoneinfo import ZoneInfo
 
 from gateway.network.fields import DIALECTS
@@ -24,6 +25,8 @@ class Entries:
     actuator: tuple[Entry, ...]
     station: tuple[Entry, ...]
     calibration: tuple[Entry, ...]
+    models: Mapping[str, Any] = field(default_factory=dict)
+    """What stands in the model files (`gateway.network.models.Found`), by path."""
 
     @cached_property
     def _zones(self) -> Mapping[str, ZoneInfo]:
@@ -171,15 +174,18 @@ def timers_are_said(all: Entries) -> None:
 
 
 def calibrations_have_sensors(all: Entries) -> None:
-    """A calibration's serial is in some node, and no two of a sensor begin at once."""
+    """A calibration's serial is in some node, and no two of a sensor, or of the fleet, begin at once."""
     known = {serial for node in all.node for entry in node["fitted"] or () for serial in serials(entry)}
     seen: dict[object, Entry] = {}
     for entry in all.calibration:
         serial, since = entry["serial"], entry["since"]
         if serial and serial not in known:
             entry.wrong("serial", serial, "a serial that some node carries: " + meant(serial, sorted(known)))
-        if serial and since and entry["quantity"]:
-            key = (serial, entry["quantity"], nanoseconds(since, all.zone_of_serial(serial)))
+        if serial and entry["type"]:
+            entry.wrong("type", entry["type"], "no type beside a serial: it is for the fleet's")
+        if serial is not None and since and entry["quantity"]:
+            whose = (serial, entry["type"])
+            key = (whose, entry["quantity"], nanoseconds(since, all.zone_of_serial(serial)))
             if seen.setdefault(key, entry) is not entry:
                 entry.wrong("since", since, f"another date than {seen[key].place.path}")
 
@@ -194,6 +200,29 @@ def windows_have_length(all: Entries) -> None:
                 entry.wrong("end", end, f"an end after {start}")
 
 
+INLET_M = (1.5, 10.0)
+"""Where the guideline on the national network (대기오염측정망 설치·운영지침) wants an outdoor inlet [m]."""
+
+
+def inlets_are_at_breathing_height(all: Entries) -> None:
+    """An outdoor inlet stands where the national network's would."""
+    low, high = INLET_M
+    for entry in (entry for node in all.node for entry in node["placed"] or ()):
+        height = entry["height"]
+        if entry["placement"] == "outdoor" and height is not None and not low <= height <= high:
+            wanted = f"an outdoor inlet {low:g} to {high:g} m above the ground, as the national network's are"
+            entry.wrong("height", height, wanted, True)
+
+
+def stations_can_be_asked_for(all: Entries) -> None:
+    """A station with a source says what that source calls it."""
+    for entry in all.station:
+        if entry["source"] and not entry["code"]:
+            entry.wrong("code", "nothing", f"what {entry['source']} calls it: see gongi reference sources")
+        elif entry["code"] and not entry["source"]:
+            entry.wrong("source", "nothing", f"the source that calls it {entry['code']}")
+
+
 RULES: tuple[Callable[[Entries], None], ...] = (
     ids_name_one_thing,
     places_exist,
@@ -204,4 +233,6 @@ RULES: tuple[Callable[[Entries], None], ...] = (
     timers_are_said,
     calibrations_have_sensors,
     windows_have_length,
+    inlets_are_at_breathing_height,
+    stations_can_be_asked_for,
 )

@@ -22,6 +22,7 @@ from edge.network import (
 )
 from gateway.network.agree import Entries, nanoseconds
 from gateway.network.fields import DIALECTS
+from gateway.network.models import correction
 from gateway.network.shape import Entry
 
 
@@ -91,4 +92,5 @@ def _actuator(entry: Entry) -> Actuator:
 
 def _calibration(entry: Entry, all: Entries) -> Calibration:
     since = nanoseconds(entry["since"], all.zone_of_serial(entry["serial"]))
-    return Calibration(**{**entry.values, "since": since})
+    said = {name: value for name, value in entry.values.items() if name not in ("model", "fitted_as")}
+    return Calibration(**{**said, "since": since}, correction=correction(entry, all.models))

@@ -36,6 +36,35 @@ SENSORS = ("pms5003", "pms7003", "scd4x", "other")
 DIALECTS = {"gongi": True, "tasmota": False, "zigbee2mqtt": False, "homeassistant": False}
 """How an actuator is spoken to, and whether such a device ends a command by a timer of its own."""
 
+SITINGS = ("urban", "suburban", "roadside", "background", "port")
+"""How a node outdoors, or a reference station, stands."""
+
+SOURCES = (
+    "airkorea",
+    "airkorea-forecast",
+    "airkorea-alerts",
+    "kma",
+    "kma-ahead",
+    "kma-village",
+    "kma-asos",
+    "openaq",
+    "seoul-traffic",
+    "seoul-trains",
+)
+"""Where a reference station's values may come from: the rows of `gateway.reference.sources`."""
+
+GRADES = {
+    "1": "1",
+    "2": "2",
+    "3": "3",
+    "1등급": "1",
+    "2등급": "2",
+    "3등급": "3",
+    "none": "none",
+    "등급외": "none",
+}
+"""Certification grades of simple monitors (간이측정기 성능인증), as files may write them."""
+
 KINDS = ("purifier", "ventilator", "cleaner")
 DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 RESOLUTIONS = ("air", "air_1m")
@@ -133,6 +162,14 @@ def serial(value: object, place: Place) -> Any:
     return value if right else place.wrong(value, "the serial printed on the sensor")
 
 
+def grade(value: object, place: Place) -> Any:
+    """A certification grade: 1, 2, 3 (with or without 등급) or none."""
+    written = str(value).strip() if isinstance(value, str | int) and not isinstance(value, bool) else ""
+    return GRADES.get(written) or place.wrong(
+        value, "1, 2, 3 or none: the grade on the certificate (성능인증)"
+    )
+
+
 def limits(known: tuple[str, ...] | None) -> Parser:
     """Limits by quantity or by test parameter."""
     return keyed(known, number(-1e6, 1e6))
@@ -174,6 +211,11 @@ PLACED = (
     Field("room", text, ""),
     Field("placement", choice(("indoor", "outdoor"))),
     Field("height", number(0, 1000, "m"), None),
+    Field("siting", choice(SITINGS), ""),
+    Field("road_m", number(0, 10_000, "m"), None),
+    Field("exhaust_m", number(0, 10_000, "m"), None),
+    Field("shelter", yes, None),
+    Field("grade", grade, ""),
 )
 SENSOR = (Field("type", choice(SENSORS)), Field("serial", serial))
 FITTED = (Field("since", moment), Field("sensors", tables(SENSOR)))
@@ -184,7 +226,7 @@ NODE = (
     Field("sample_s", whole(1, 86_400, "s"), 10),
     Field("batch_s", whole(1, 60 * 86_400, "s"), 60),
     Field("limits", limits(None), {}),
-    Field("grade", text, ""),
+    Field("grade", grade, ""),
 )
 ACTUATOR = (
     Field("id", identifier),
@@ -202,12 +244,18 @@ STATION = (
     *NAMES,
     Field("lat", number(-90, 90, "°N")),
     Field("lon", number(-180, 180, "°E")),
+    Field("kind", choice(SITINGS), ""),
+    Field("source", choice(SOURCES), ""),
+    Field("code", text, ""),
 )
 CALIBRATION = (
     Field("id", identifier),
     Field("since", moment),
-    Field("serial", serial),
+    Field("serial", serial, ""),
+    Field("type", choice(SENSORS), ""),
     Field("quantity", choice(tuple(QUANTITIES))),
+    Field("model", text, ""),
+    Field("fitted_as", text, ""),
     Field("gain", number(-100, 100), 1.0),
     Field("offset", number(-10_000, 10_000), 0.0),
     Field("rh", number(-100, 100), 0.0),

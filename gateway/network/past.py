@@ -32,9 +32,11 @@ def _entries(network: Network, known: Network) -> Iterator[Entry]:
             sensors = ", ".join(f"{kind} {serial}" for kind, serial in fitted.sensors)
             yield f"node[{node.id}].fitted", fitted.since, sensors
     carried = set(_serials(known))
-    for entry in (entry for entry in network.calibrations if entry.serial in carried):
-        form = f"{entry.id}: {entry.gain:g}·raw + {entry.offset:g} + {entry.rh:g}·RH, u {entry.u:g}"
-        yield f"calibration of {entry.quantity} of {entry.serial}", entry.since, form
+    for entry in (entry for entry in network.calibrations if entry.serial in carried or not entry.serial):
+        what = "model" if entry.correction else "raw"
+        form = f"{entry.name}: {entry.gain:g}·{what} + {entry.offset:g} + {entry.rh:g}·RH, u {entry.u:g}"
+        whose = entry.serial or f"the fleet{' of ' if entry.type else ''}{entry.type}"
+        yield f"calibration of {entry.quantity} of {whose}", entry.since, form
 
 
 def _serials(network: Network) -> Iterable[str]:

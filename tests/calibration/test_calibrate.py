@@ -53,7 +53,8 @@ def test_a_model_file_corrects_a_table(
 ) -> None:
     model, out = tmp_path / "m" / "model.json", tmp_path / "calibrated.parquet"
     assert call(capsys, "fit", campaign_table, "--out", model)[0] == 0
-    fleet_model, own = load(model)
+    models = load(model)
+    fleet_model, own = models.fleet, models.own
     assert set(own) == {"n1", "n2", "n3", "n4", "n5"}
     assert fleet_model.serial == ""
     status, said, _ = call(capsys, "apply", model, campaign_table, "--out", out, "--json")
