@@ -79,7 +79,8 @@ class Calibration:
 
 @dataclass(frozen=True, slots=True)
 class Node:
-    """A measuring device; samples every `sample_s` [s], sends every `batch_s` [s]; `limits` override quality
+    """A measuring device; samples every `sample_s` [s], sends every `batch_s` [s]; with `duty` its sensors
+    sleep between samples; `limits` override quality
     control's, as {test parameter: value}; `grade` of its certification as a simple monitor (간이측정기): 1, 2, 3
     or `none`, empty where the files don't say."""
 
@@ -88,6 +89,7 @@ class Node:
     fitted: tuple[Fitted, ...] = ()
     sample_s: int = 10
     batch_s: int = 60
+    duty: bool = False
     limits: Mapping[str, float] = field(default_factory=dict)
     grade: str = ""
 

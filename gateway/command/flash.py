@@ -271,7 +271,8 @@ def _from_network(network: Network, id: str, now: int) -> Device | None:
     place = network.placed(id, now) or node.placements[0]
     fitted = [entry for entry in node.fitted if entry.since <= now] or list(node.fitted[:1])
     sensors = tuple(Sensor(kind, serial) for kind, serial in fitted[-1].sensors) if fitted else ()
-    return Device(id, place.site, sensors, "node", {"sample_s": node.sample_s, "batch_s": node.batch_s})
+    pace = {"sample_s": node.sample_s, "batch_s": node.batch_s, "duty": node.duty}
+    return Device(id, place.site, sensors, "node", pace)
 
 
 def _line(result: Mapping[str, object], dry: bool) -> str:

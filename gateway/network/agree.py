@@ -148,6 +148,18 @@ def batches_fit(all: Entries) -> None:
             node.wrong("batch_s", batch, bounds)
 
 
+NAP_S = 60
+"""A particle sensor warms up for 30 s and is heard for 10: with less between samples it doesn't sleep [s]."""
+
+
+def sensors_find_sleep(all: Entries) -> None:
+    """A duty cycle wants time to sleep between samples."""
+    for node in all.node:
+        if node["duty"] and node["sample_s"] and node["sample_s"] < NAP_S:
+            wanted = f"at least {NAP_S} [s] with duty = true: a particle sensor warms up for 30 s"
+            node.wrong("sample_s", node["sample_s"], wanted, warning=True)
+
+
 def levels_work(all: Entries) -> None:
     """Level 0 is off, some level moves the air that the kind is for, and the safe levels exist."""
     for entry in all.actuator:
@@ -229,6 +241,7 @@ RULES: tuple[Callable[[Entries], None], ...] = (
     dates_grow,
     serials_are_in_one_node,
     batches_fit,
+    sensors_find_sleep,
     levels_work,
     timers_are_said,
     calibrations_have_sensors,

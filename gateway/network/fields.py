@@ -225,6 +225,7 @@ NODE = (
     Field("fitted", tables(FITTED), ()),
     Field("sample_s", whole(1, 86_400, "s"), 10),
     Field("batch_s", whole(1, 60 * 86_400, "s"), 60),
+    Field("duty", yes, False),
     Field("limits", limits(None), {}),
     Field("grade", grade, ""),
 )

@@ -59,6 +59,7 @@ def _node(world: World, name: str) -> dict[str, Any]:
         "sensors": [{"type": part.type, "serial": part.serial, "bus": part.bus} for part in sensors],
         "sample_s": node.sample_s,
         "batch_s": node.batch_s,
+        "duty": node.duty,
     }
 
 

@@ -212,6 +212,13 @@ def test_a_serial_is_in_one_node_at_a_time() -> None:
     assert network(document).nodes["b"].fitted[0].sensors[0][1] == "P1"
 
 
+def test_a_duty_cycle_without_time_to_sleep_is_said_and_used() -> None:
+    made, said = check({"network.toml": changed("node.0.duty", True)}, 2026)
+    assert made
+    assert made.nodes["a"].duty
+    assert [(m.path, m.warning) for m in said] == [("node[a].sample_s", True)]
+
+
 def test_a_device_without_a_timer_is_said_and_used() -> None:
     made, said = check({"network.toml": changed("actuator.0.dialect", "zigbee2mqtt")}, 2026)
     assert made

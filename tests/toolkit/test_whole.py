@@ -2,13 +2,16 @@
 
 import json
 import subprocess
+import time
 import urllib.request
 from collections.abc import Iterator
 from contextlib import suppress
 
 import pytest
 
+from firmware.toolkit.ports import Port, opened
 from firmware.toolkit.register import entries, newest
+from firmware.toolkit.repl import Repl
 from tests.firmware.workshop import Wires
 from tests.servers import Mosquitto, free_port, wait_until
 from tests.toolkit.board import Board
@@ -31,6 +34,7 @@ volume = 189.0
 id = "3-2-a"
 sample_s = 1
 batch_s = 2
+duty = true
 placed = [{since = 2026-03-02, site = "hana", room = "3-2", placement = "indoor", height = 1.2}]
 fitted = [{since = 2026-03-02, sensors = [{type = "scd4x", serial = "S-2601"}]}]
 """
@@ -90,4 +94,10 @@ def again(desk: Desk, board: Board, call: tuple[str, ...]) -> None:
     assert done.returncode == 0, done.stdout + done.stderr
     assert board.loader.seen == []
     assert json.loads(done.stdout)["flashed"][0]["copied"] == 0
+    with opened(Port(board.port)) as line:
+        repl = Repl(line, board.port)
+        repl.enter()
+        config = json.loads(repl.read("config.json"))
+    assert (config["duty"], config["batch_s"], config["pins"]["i2c1"]) == (True, 2, [0, 22, 21])
+    assert abs(config["built"] - time.time()) < 600
     assert len(entries(desk.folder / "flashed.csv")) == 2
