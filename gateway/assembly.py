@@ -31,6 +31,7 @@ from gateway.present import Alarms, Present
 from gateway.recall import recall
 from gateway.receive import Broker, Receiver
 from gateway.river import River
+from gateway.reference.transport import Client
 from gateway.stages import Calibrate, Check, Deduplicate, Journalise
 from gateway.training import load_current
 
@@ -53,6 +54,8 @@ class Options:
     train_every: float = 6 * 3600.0
     linger: float = 0.1
 
+    references: Client | None = None
+    reference_every: float = 1800.0
 
 class Busy(Problem):
     """Another gateway uses this data folder."""

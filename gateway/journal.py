@@ -35,6 +35,8 @@ CREATE TABLE reject (id INTEGER PRIMARY KEY AUTOINCREMENT, at INTEGER NOT NULL, 
 CREATE TABLE kept (hash TEXT PRIMARY KEY, kind TEXT NOT NULL, body BLOB NOT NULL);
 """
 
+_REFERENCE = "block_reference ON block (last, first) WHERE kind = 'reference'"
+
 
 class Journal:
     """The journal in one file; each thread that uses it gets a connection of its own."""
@@ -84,6 +86,8 @@ class Journal:
             )
         if version == 0:
             db.executescript(f"BEGIN IMMEDIATE; {_SCHEMA} PRAGMA user_version={VERSION}; COMMIT;")
+        # A journal that was begun before there were reference blocks lacks their index.
+        db.execute(f"CREATE INDEX IF NOT EXISTS {_REFERENCE}")
 
     def close(self) -> None:
         """Close this thread's connection."""
@@ -190,17 +194,26 @@ class Journal:
     def extent(self) -> tuple[int, int] | None:
         """The first and last sample time [ns] of all that was ever stored, None where nothing was."""
         first, last = self._db.execute(
-            "SELECT min(first), max(last) FROM block WHERE first IS NOT NULL"
+            "SELECT min(first), max(last) FROM block WHERE first IS NOT NULL AND kind != 'reference'"
         ).fetchone()
         return None if first is None else (first, last)
 
     def touching(self, start: int, end: int) -> list[int]:
         """Ids of unreleased blocks with sample times in [start, end) ns, oldest first."""
         rows = self._db.execute(
-            "SELECT id FROM block WHERE last >= ? AND first < ? AND body IS NOT NULL ORDER BY id",
+            "SELECT id FROM block WHERE last >= ? AND first < ? AND body IS NOT NULL AND kind != 'reference' "
+            "ORDER BY id",
             (start, end),
         )
         return [number for (number,) in rows]
+
+    def references(self, start: int, end: int) -> list[bytes]:
+        """Bodies of reference blocks with times in [start, end) ns, oldest block first."""
+        rows = self._db.execute(
+            "SELECT body FROM block WHERE kind = 'reference' AND last >= ? AND first < ? ORDER BY id",
+            (start, end),
+        )
+        return [body for (body,) in rows]
 
     def body(self, block: int) -> bytes | None:
         """A block's body, None where it has been released."""

@@ -14,6 +14,7 @@ from edge.network import Network, Placement
 from edge.readings import Array, Column, Flag, Readings
 from edge.report import State
 from gateway.pack import unpack
+from gateway.reference.store import Series as References
 
 SPREAD = 1_000_000
 """A sample's timestamp is its time + (seq mod SPREAD) ns: two batches of one second stay two points."""
@@ -193,6 +194,24 @@ def _report(one: Report, network: Network) -> list[str] | None:
     return [f"actuator{head} {fields} {one.at}"]
 
 
+# -- reference stations ---------------------------------------------------------------------------------
+
+
+def reference(body: bytes, network: Network) -> Lines:
+    """Reference values as lines of `reference`: the field `q` where there is a value, `q_flag` always."""
+    return _each(body, References, _reference, network)
+
+
+def _reference(one: References, network: Network) -> list[str]:
+    station = network.stations.get(one.station)
+    kind, name = station.kind if station else "", one.quantity
+    head = f"reference{tags(source=one.source, station=one.station, kind=kind)}"
+    return [
+        f"{head} {'' if value is None else f'{name}={float(value)!r},'}{name}_flag={flag}i {time}"
+        for time, value, flag in zip(one.time, one.value, one.flag, strict=False)
+    ]
+
+
 # -- blocks -------------------------------------------------------------------------------------------
 
 S = TypeVar("S", bound=msgspec.Struct)
@@ -228,5 +247,6 @@ OF_KIND: Mapping[str, Callable[[bytes, Network], Lines]] = {
     "revision": _samples,
     "forecast": forecast,
     "state": actuator,
+    "reference": reference,
 }
 """How the body of each kind of block becomes lines."""

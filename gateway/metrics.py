@@ -42,6 +42,8 @@ COUNTERS: Mapping[str, tuple[str, tuple[str, ...]]] = {
     "influx_unreadable_blocks": ("Blocks that couldn't be made into lines, named among the rejected", ()),
     "influx_not_erased": ("Points that InfluxDB refused to delete", ()),
     "influx_blocks": ("Blocks that the InfluxDB cursor has passed", ()),
+    "reference_values": ("Reference values stored, revisions included", ("source",)),
+    "reference_failures": ("Times that a source of reference values gave none", ("source", "kind")),
     "archive_files": ("Archive files written", ()),
     "archive_released": ("Journal blocks released to the archive", ()),
     "reloads": ("Changed network files", ("how",)),

@@ -21,6 +21,7 @@ from gateway.drafts import lost_draft
 from gateway.gaps import Gaps
 from gateway.network import load
 from gateway.receive import Message
+from gateway.reference.service import References
 from gateway.reload import Reload
 from gateway.retraining import Retraining
 from gateway.river import Block, Failed
@@ -99,7 +100,12 @@ class Gateway(Assembly):
             self.metrics,
         )
         watch = Watch(self.live, self.clock, self.alarms, self.metrics, self.options.data)
+        fetching = self.options.references
+        references = self.references = fetching and References(
+            fetching, self.journal, self.live, self.alarms, self.metrics
+        )
         return [
+            *(references.chores(self.options.reference_every) if references else ()),
             Chore("act", 0.25, lambda now: self._act()),
             Chore("gaps", 0.5, gaps.tick),
             Chore("catchup", 1.0, catchup.tick),

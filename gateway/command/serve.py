@@ -13,6 +13,7 @@ from gateway.clock import CLOCKS
 from gateway.console import create_app, serve_console
 from gateway.influx import Settings
 from gateway.receive import Broker
+from gateway.reference.sources import client
 from gateway.serve import Gateway, Options
 
 log = structlog.get_logger()
@@ -68,6 +69,8 @@ def serve(
         name=name,
         influx=Settings.of(os.environ),
         archive_quiet=archive_quiet,
+        # A simulated clock's hours are none that a station has measured.
+        references=client(os.environ, data / "reference") if clock == "system" else None,
     )
     gateway = Gateway(options, CLOCKS[clock]())
     gateway.prepare()

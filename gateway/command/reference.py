@@ -1,0 +1,316 @@
+"""`gongi reference`: values of official stations, weather, roads and railways, fetched or imported."""
+
+import json
+import os
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from datetime import datetime
+from pathlib import Path
+from zoneinfo import ZoneInfo
+
+import click
+from rich.console import Console
+from rich.progress import Progress
+from rich.table import Table
+
+from edge.network import Network
+from edge.problem import Problem
+from edge.readings import Array
+from gateway import table as tables
+from gateway.journal import Journal
+from gateway.network import load
+from gateway.reference import airkorea, nearest, openaq, sources, store
+from gateway.reference.ask import Ask
+from gateway.reference.hour import DAY, HOUR, SECOND
+from gateway.reference.observed import UNITS, Observed, of_table, table
+from gateway.reference.service import asked
+
+FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
+FOLDER = click.Path(file_okay=False, path_type=Path)
+CACHE = click.option(
+    "--cache", type=FOLDER, default=Path("data/reference"), show_default=True, help="Where answers are kept."
+)
+JSON = click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
+TZ = click.option("--tz", default="Asia/Seoul", show_default=True, help="Zone of naive times.")
+SOURCE = click.argument("source", type=click.Choice(list(sources.SOURCES)), metavar="SOURCE")
+EPILOG = """\b
+Examples:
+  gongi reference sources
+  gongi reference stations airkorea --near 37.57,127.09
+  gongi reference fetch airkorea --place jungnang=중랑구 --out jungnang.csv
+  gongi reference nearest examples/school/network.toml
+  gongi reference import yearly.csv.gz --data data --json
+"""
+
+
+@click.group(epilog=EPILOG)
+def reference() -> None:
+    """Fetch, choose and import reference values. Keys come from the environment alone; every subcommand takes
+    --json.
+
+    Exit status: 0 done, 1 a source or a file gave nothing (it is said why), 2 wrong call.
+    """
+
+
+@reference.command("sources", epilog="Example: gongi reference sources --json")
+@JSON
+def sources_command(as_json: bool) -> None:
+    """Name every source: what it gives, what its places are called, and which variable holds its key."""
+    if as_json:
+        click.echo(
+            json.dumps({"sources": [_source(one) for one in sources.SOURCES.values()]}, ensure_ascii=False)
+        )
+        return
+    shown = Table("source", "gives", "its places", "key", show_edge=False)
+    for one in sources.SOURCES.values():
+        held = "set" if os.environ.get(one.variable) else "not set"
+        shown.add_row(one.name, ", ".join(one.quantities), one.place, f"{one.variable} ({held})")
+    Console().print(shown)
+
+
+def _source(one: sources.Source) -> dict[str, object]:
+    units = {name: UNITS.get(name, "") for name in one.quantities}
+    key = {"variable": one.variable, "set": bool(os.environ.get(one.variable))}
+    return {"source": one.name, "quantities": units, "place": one.place, "key": key, "ahead_h": one.ahead_h}
+
+
+class Point(click.ParamType[tuple[float, float]]):
+    """LAT,LON in degrees."""
+
+    name = "LAT,LON"
+
+    def convert(
+        self, value: object, param: click.Parameter | None, ctx: click.Context | None
+    ) -> tuple[float, float]:
+        try:
+            lat, lon = (float(part) for part in str(value).split(","))
+        except ValueError:
+            self.fail(f"{value!r} is not LAT,LON, like 37.57,126.98", param, ctx)
+        if not (-90 <= lat <= 90 and -180 <= lon <= 180):
+            self.fail(f"{value!r} is no place on the earth", param, ctx)
+        return lat, lon
+
+
+@reference.command("stations", epilog="Example: gongi reference stations airkorea --near 37.57,127.09 --km 5")
+@click.argument("source", type=click.Choice(["airkorea", "openaq"]))
+@click.option("--near", type=Point(), required=True, help="Around which place.")
+@click.option("--km", type=click.FloatRange(0.1, 500.0), default=10.0, show_default=True, help="How far.")
+@CACHE
+@JSON
+def stations_command(source: str, near: tuple[float, float], km: float, cache: Path, as_json: bool) -> None:
+    """List a SOURCE's stations around a place, the nearest first."""
+    client = sources.client(os.environ, cache)
+    lat, lon = near
+    spots = (
+        airkorea.fetch_stations(client) if source == "airkorea" else openaq.fetch_stations(client, *near, km)
+    )
+    found = sorted((nearest.kilometres(lat, lon, one.lat, one.lon), one.code, one) for one in spots)
+    inside = [(far, one) for far, _, one in found if far <= km]
+    if as_json:
+        rows = [
+            {"code": o.code, "name": o.name, "kind": o.kind, "lat": o.lat, "lon": o.lon, "km": round(far, 2)}
+            for far, o in inside
+        ]
+        click.echo(json.dumps({"source": source, "stations": rows}, ensure_ascii=False))
+    else:
+        shown = Table("code", "km", "kind", "name or address", show_edge=False)
+        for far, one in inside:
+            shown.add_row(one.code, f"{far:.1f}", one.kind, one.name)
+        Console().print(shown)
+    if not inside:
+        raise SystemExit(1)
+
+
+@reference.command(
+    "fetch", epilog="Example: gongi reference fetch kma --place school=37.57,126.98 --out weather.parquet"
+)
+@SOURCE
+@click.option(
+    "--place", "places", multiple=True, metavar="ID=NAME", help="A place by the source's NAME, kept as ID."
+)
+@click.option("--network", type=FILE, help="Take the places from the stations of this network file.")
+@click.option("--start", help="From when on (ISO 8601) [a day ago].")
+@click.option("--end", help="Until when [now; for a forecast, as far as it looks].")
+@click.option(
+    "--out", type=click.Path(dir_okay=False, path_type=Path), help="Write a table (.csv, .csv.gz, .parquet)."
+)
+@TZ
+@CACHE
+@JSON
+def fetch_command(
+    source: str,
+    places: Sequence[str],
+    network: Path | None,
+    start: str | None,
+    end: str | None,
+    out: Path | None,
+    tz: str,
+    cache: Path,
+    as_json: bool,
+) -> None:
+    """Fetch a SOURCE's values. An hour's mean carries the time of its beginning, in UTC."""
+    chosen = sources.SOURCES[source]
+    now = time.time_ns() // SECOND * SECOND
+    span = _moment(start, tz, now - DAY), _moment(end, tz, now + chosen.ahead_h * HOUR)
+    ask = Ask(*span, _places(chosen, places, network), now)
+    client = sources.client(os.environ, cache)
+    with _counting(f"asking {source}") as step:
+        values = [step(one) for one in chosen.fetch(client, ask)]
+    client.cache.sweep()
+    found = table(values, source)
+    if out and values:
+        tables.write(found, out)
+    said = {
+        "source": source,
+        "rows": len(found),
+        "stations": list(found.words["station"].names),
+        "values": {name: int((column == column).sum()) for name, column in _values(found)},
+        "asked": client.asked,
+        "asked_again": client.retried,
+        "from_cache": client.cached,
+        "file": str(out) if out and values else None,
+    }
+    click.echo(json.dumps(said, ensure_ascii=False) if as_json else _told(said))
+    if not values:
+        raise SystemExit(1)
+
+
+def _values(found: tables.Table) -> Iterator[tuple[str, Array]]:
+    return ((name, column) for name, column in found.numbers.items() if not name.endswith("_flag"))
+
+
+def _told(said: dict[str, object]) -> str:
+    requests = f"{said['asked']} requests, {said['from_cache']} answers from the cache"
+    written = f", written: {said['file']}" if said["file"] else ""
+    return f"{said['rows']} rows of {said['source']} ({requests}){written}"
+
+
+def _places(source: sources.Source, given: Sequence[str], network: Path | None) -> dict[str, str]:
+    found = asked(load(network)).get(source, {}) if network else {}
+    for one in given:
+        id, equals, name = one.partition("=")
+        if not equals or id != tables.slug(id):
+            raise click.BadParameter(
+                f"{one!r} is not ID=NAME; an ID is of a-z, 0-9 and -", param_hint="--place"
+            )
+        found[id] = name
+    if not found and source.name != "airkorea-forecast":
+        hint = f"{source.place}; or --network with stations whose source is {source.name}"
+        raise click.UsageError(f"name at least one --place ID=NAME: {hint}")
+    return found
+
+
+def _moment(text: str | None, tz: str, default: int) -> int:
+    if text is None:
+        return default
+    try:
+        at = datetime.fromisoformat(text)
+        aware = at if at.tzinfo else at.replace(tzinfo=ZoneInfo(tz))
+    except (ValueError, KeyError, OSError):
+        raise click.UsageError(f"{text!r} in {tz} is no time like 2026-03-02T08:00") from None
+    return int(aware.timestamp()) * SECOND
+
+
+@reference.command(
+    "nearest", epilog="Example: gongi reference nearest examples/school/network.toml --node yard"
+)
+@click.argument("network", type=FILE)
+@click.option("--node", "only", help="Only this node.")
+@click.option("--source", type=click.Choice(["airkorea"]), help="Choose among all stations of a source.")
+@CACHE
+@JSON
+def nearest_command(network: Path, only: str | None, source: str | None, cache: Path, as_json: bool) -> None:
+    """Choose the reference station of each outdoor node of NETWORK by distance and siting, and say why."""
+    read = load(network)
+    spots = airkorea.fetch_stations(sources.client(os.environ, cache)) if source else _spots(read)
+    chosen = [_choice(read, node, spots) for node in read.nodes if only in (None, node)]
+    rows = [row for row in chosen if row]
+    if not rows:
+        known = ", ".join(list(read.nodes)[:12])
+        raise Problem(f"no node {only}" if only else "no node", str(network), f"nodes here: {known}")
+    if as_json:
+        click.echo(json.dumps({"nodes": rows}, ensure_ascii=False))
+    else:
+        for row in rows:
+            click.echo(f"{row['node']} ({row['siting']}): {row['why']}")
+    if not all(row["station"] for row in rows):
+        raise SystemExit(1)
+
+
+def _spots(network: Network) -> list[nearest.Spot]:
+    return [
+        nearest.Spot(one.id, one.code, one.lat, one.lon, one.kind, one.en)
+        for one in network.stations.values()
+    ]
+
+
+def _choice(network: Network, node: str, spots: Sequence[nearest.Spot]) -> dict[str, object] | None:
+    place = network.placed(node, time.time_ns())
+    if place is None:
+        return None
+    site, siting = network.sites[place.site], place.siting or "urban"
+    if site.lat is None or site.lon is None:
+        return {"node": node, "siting": siting, "station": None, "why": f"{site.id} has no lat and lon"}
+    choice = nearest.choose(site.lat, site.lon, siting, spots)
+    found = choice.chosen
+    return {
+        "node": node,
+        "siting": siting,
+        "station": found.spot.id if found else None,
+        "km": round(found.km, 2) if found else None,
+        "left_out": [
+            {"station": one.spot.id, "km": round(one.km, 2), "why": one.why} for one in choice.left_out
+        ],
+        "why": choice.why,
+    }
+
+
+@reference.command(
+    "import", epilog="Example: gongi reference import yearly.csv.gz --data data --source yearly"
+)
+@click.argument("table", type=FILE)
+@click.option("--data", type=FOLDER, default=Path("data"), show_default=True, help="The gateway's folder.")
+@click.option("--source", default="import", show_default=True, help="Under which name it is kept.")
+@TZ
+@JSON
+def import_command(table: Path, data: Path, source: str, tz: str, as_json: bool) -> None:
+    """Bring an exchange TABLE (a `station` column, then `ref_pm25`, `temp` and so on) into a journal.
+
+    What is there already stays, what differs becomes a revision; the gateway may run."""
+    journal_file = data / "journal.sqlite"
+    if not journal_file.exists():
+        raise Problem("there is no journal", str(journal_file), "name the gateway's folder: --data FOLDER")
+    read = tables.read(table, tz)
+    values = of_table(read)
+    journal = Journal(journal_file)
+    drafts = store.drafts(journal, tables.slug(source), values)
+    if drafts:
+        journal.commit(time.time_ns(), drafts)
+    journal.close()
+    stored = sum(store.count(draft.body) for draft in drafts)
+    said = {"values": len(values), "stored": stored, "known": len(values) - stored, "rows": len(read)}
+    click.echo(
+        json.dumps(said)
+        if as_json
+        else f"{stored} values stored, {said['known']} were there already ({table})"
+    )
+    if not values:
+        raise SystemExit(1)
+
+
+@contextmanager
+def _counting(label: str) -> Iterator["Step"]:
+    with Progress(console=Console(stderr=True), transient=True) as bar:
+        yield Step(bar, bar.add_task(label, total=None))
+
+
+class Step:
+    """Counts values on a progress bar as they pass."""
+
+    def __init__(self, bar: Progress, task: object) -> None:
+        self._bar, self._task = bar, task
+
+    def __call__(self, value: Observed) -> Observed:
+        self._bar.update(self._task, advance=1)  # type: ignore[arg-type]  # rich's own id
+        return value

@@ -1,0 +1,115 @@
+"""Reference values in service: fetched in a thread of its own, stored in the river's."""
+
+import queue
+import threading
+from collections import defaultdict
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import structlog
+
+from edge.network import Network
+from edge.problem import Problem
+from gateway.chore import Chore
+from gateway.journal import Journal
+from gateway.live import Live
+from gateway.metrics import Metrics
+from gateway.present import Alarms
+from gateway.reference import store
+from gateway.reference.ask import Ask
+from gateway.reference.hour import HOUR
+from gateway.reference.observed import Observed
+from gateway.reference.problem import KeyMissing, SourceProblem
+from gateway.reference.sources import SOURCES, Source
+from gateway.reference.transport import Client
+
+log = structlog.get_logger()
+
+BACK_H = 20
+"""Hours that are asked for anew each time: sources correct what they have said."""
+
+
+@dataclass(frozen=True, slots=True)
+class Said:
+    """What a source gave, or why it didn't."""
+
+    source: str
+    values: tuple[Observed, ...] = ()
+    problem: Problem | None = None
+
+
+class References:
+    """Fetches what the network files' stations name as their source; `tick` stores it."""
+
+    def __init__(
+        self, client: Client, journal: Journal, live: Live, alarms: Alarms, metrics: Metrics
+    ) -> None:
+        self._client, self._journal, self._live = client, journal, live
+        self._alarms, self._metrics = alarms, metrics
+        self._said: queue.SimpleQueue[Said] = queue.SimpleQueue()
+        self._thread: threading.Thread | None = None
+
+    def chores(self, every: float) -> list[Chore]:
+        """Its work: to ask every `every` seconds, and to store what came."""
+        return [
+            Chore("reference fetch", every, self.begin, first=min(every, 30.0)),
+            Chore("reference", 2.0, self.tick),
+        ]
+
+    def begin(self, _: float = 0.0) -> None:
+        """Ask every source once in a thread, unless that is under way or nothing is to be asked."""
+        network, now = self._live.network, self._live.now
+        if now and asked(network) and (self._thread is None or not self._thread.is_alive()):
+            run = lambda: self._fetch(network, now)  # noqa: E731  # one line says what the thread does
+            self._thread = threading.Thread(target=run, name="reference", daemon=True)
+            self._thread.start()
+
+    def join(self, within: float) -> None:
+        """Wait until what is under way has been fetched."""
+        if self._thread is not None:
+            self._thread.join(within)
+
+    def tick(self, _: float = 0.0) -> None:
+        """Store what has been fetched, in the river's thread."""
+        while not self._said.empty():
+            self._take(self._said.get())
+
+    def _fetch(self, network: Network, now: int) -> None:
+        for source, places in asked(network).items():
+            ask = Ask(now - BACK_H * HOUR, now + max(source.ahead_h, 1) * HOUR, places, now)
+            try:
+                self._said.put(Said(source.name, tuple(source.fetch(self._client, ask))))
+            except Problem as problem:
+                self._said.put(Said(source.name, problem=problem))
+            # A thread that dies of what nobody thought of would be a source that falls silent unnoticed.
+            except Exception as error:
+                log.exception("reference failed", source=source.name)
+                self._said.put(Said(source.name, problem=SourceProblem(repr(error), source.name)))
+
+    def _take(self, said: Said) -> None:
+        if said.problem is not None:
+            self._failed(said.source, said.problem)
+            return
+        found = store.drafts(self._journal, said.source, said.values)
+        if found:
+            self._journal.commit(self._live.now, found)
+        stored = sum(store.count(draft.body) for draft in found)
+        self._metrics.count("reference_values", stored, source=said.source)
+        self._alarms.cleared("reference", said.source)
+
+    def _failed(self, source: str, problem: Problem) -> None:
+        kind = type(problem).__name__
+        self._metrics.count("reference_failures", source=source, kind=kind)
+        log.warning("no reference values", source=source, reason=str(problem))
+        # A school that has no key goes without; whoever gave one wants to know that it doesn't work.
+        if not isinstance(problem, KeyMissing):
+            self._alarms.raised("reference", source, reason=problem.what)
+
+
+def asked(network: Network) -> Mapping[Source, dict[str, str]]:
+    """What to ask of each source: its name for a station by the station's id."""
+    found: defaultdict[Source, dict[str, str]] = defaultdict(dict)
+    for station in network.stations.values():
+        if station.source in SOURCES:
+            found[SOURCES[station.source]][station.id] = station.code
+    return found
