@@ -29,9 +29,9 @@ def in_force(entries: Sequence[D], time: int) -> D | None:
 
 @dataclass(frozen=True, slots=True)
 class Placement:
-    """Where a node stands from `since` [ns] on; `room` is empty outdoors; `height` of its inlet, distance to the
-    next road and to the next exhaust [m]; `siting` is one of `urban`, `suburban`, `roadside`, `background` and
-    `port`; `shelter` from sun and rain; `grade` of its certification there (empty: the node's)."""
+    """Where a node stands from `since` [ns] on; `room` is empty outdoors; `height` of its inlet, distance to
+    the next road and the next exhaust [m]; `siting` is urban, suburban, roadside, background or port; a
+    `shelter` from sun and rain; `grade` of its certification there (empty: the node's)."""
 
     since: int
     site: str
@@ -81,8 +81,8 @@ class Calibration:
 class Node:
     """A measuring device; samples every `sample_s` [s], sends every `batch_s` [s]; with `duty` its sensors
     sleep between samples; `limits` override quality
-    control's, as {test parameter: value}; `grade` of its certification as a simple monitor (간이측정기): 1, 2, 3
-    or `none`, empty where the files don't say."""
+    control's, as {test parameter: value}; `grade` of its certification (간이측정기 성능인증): 1, 2, 3 or
+    `none`, empty where the files don't say."""
 
     id: str
     placements: tuple[Placement, ...]
@@ -299,7 +299,7 @@ class Network:
         return in_force(self.nodes[node].placements, time) if node in self.nodes else None
 
     def grade(self, node: str, time: int) -> str:
-        """The certification grade of a node as it stood at `time` [ns]: 1, 2, 3, `none`, or empty: not said."""
+        """The certification grade of a node at `time` [ns]: 1, 2, 3, `none`, or empty: not said."""
         place = self.placed(node, time)
         return (place.grade if place else "") or (self.nodes[node].grade if node in self.nodes else "")
 

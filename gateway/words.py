@@ -96,6 +96,7 @@ ALARMS: Mapping[str, str] = {
     "journal": N_("The gateway can't store data now. The devices keep theirs until it can."),
     "model-refused": N_("A new forecast model was refused. The former one goes on."),
     "broker": N_("The connection to the broker is interrupted. The devices keep their data meanwhile."),
+    "reference": N_("No reference values come from {about} now. They are asked for again."),
     "disk": N_("The gateway's disk is almost full."),
     "untimed": N_("{about} does not know the time yet. Its data are kept."),
 }
