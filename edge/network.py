@@ -96,11 +96,13 @@ class Node:
 
 @dataclass(frozen=True, slots=True)
 class Level:
-    """One level of an actuator: clean air [m³/h], outdoor air [m³/h], electrical power [W]."""
+    """One level of an actuator: clean air [m³/h], outdoor air [m³/h], electrical power [W], and what a device
+    of another dialect is told for it (empty: what its dialect says)."""
 
     cadr: float = 0.0
     flow: float = 0.0
     power: float = 0.0
+    say: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,7 +120,8 @@ class Timetable:
 class Actuator:
     """A purifier, ventilator or cleaner of a room; `levels[0]` is off; `safe` and `safe_occupied` are the
     levels it falls to when nobody commands it; `timer`: the device itself ends a command in time;
-    `quiet_level` is its highest in quiet hours, `min_run_s` and `min_rest_s` [s] its own (None: the policy's).
+    `address` is its name in a foreign `dialect`;
+    `quiet_level` is its highest in quiet hours, `min_run_s` and `min_rest_s` [s] its own (None: as policy).
     """
 
     id: str
@@ -130,6 +133,7 @@ class Actuator:
     safe: int = 0
     safe_occupied: int = 1
     timer: bool = True
+    address: str = ""
     quiet_level: int | None = None
     min_run_s: int | None = None
     min_rest_s: int | None = None

@@ -46,13 +46,14 @@ class Reply(msgspec.Struct, frozen=True):
 
 
 class State(msgspec.Struct, frozen=True):
-    """An actuator's level, why, and the last command that it obeyed."""
+    """An actuator's level, why, the last command that it obeyed, and the power that it draws [W]."""
 
     level: Annotated[int, msgspec.Meta(ge=0, le=255)]
     cause: str = ""
     id: str | None = None
     filter_h: float | None = None
     at: int | None = None
+    power: float | None = None
 
 
 class Status(msgspec.Struct, frozen=True):

@@ -7,11 +7,13 @@ import msgspec
 
 from edge.command import Command, Delivery, Due, command_id, due
 from edge.decision import Decision, Policy
+from edge.dialect import Said
 from edge.network import Actuator
 from edge.pace import Running, reported
 from edge.readings import SECOND
 from edge.report import State
 from gateway.block import Draft
+from gateway.foreign import Foreign
 from gateway.journal import Journal
 from gateway.live import Acting, Live
 from gateway.metrics import Metrics
@@ -33,8 +35,9 @@ class Actuate:
         alarms: Alarms,
         metrics: Metrics,
         term: int,
+        foreign: Foreign,
     ) -> None:
-        self._live, self._journal, self._policy = live, journal, policy
+        self._live, self._journal, self._policy, self._foreign = live, journal, policy, foreign
         self._publish, self._alarms, self._metrics = publish, alarms, metrics
         self._term, self._counter = term, 0
         self._deliveries: dict[str, Delivery] = {}
@@ -62,6 +65,7 @@ class Actuate:
 
     def heard(self, actuator: str, state: State, now: int) -> None:
         """Take in an actuator's state message."""
+        state = self._named(actuator, state, now)
         self._running[actuator] = reported(self.running(actuator), state.level, state.cause, now)
         delivery = self._deliveries.get(actuator)
         if delivery is not None:
@@ -71,7 +75,8 @@ class Actuate:
             if after.acknowledged:
                 self._alarms.cleared("unacknowledged", actuator)
         acting = self._live.acting.get(actuator, Acting())
-        heard = replace(acting, level=state.level, cause=state.cause, state_at=now, filter_h=state.filter_h)
+        heard = replace(acting, level=state.level, cause=state.cause, state_at=now)
+        heard = replace(heard, filter_h=state.filter_h, power=state.power)
         self._show(actuator, heard)
 
     def tick(self, now: int) -> None:
@@ -124,10 +129,29 @@ class Actuate:
     def _nothing(self, actuator: Actuator, now: int) -> None:
         pass
 
+    def _named(self, actuator: str, state: State, now: int) -> State:
+        """A state with its cause and command; a device of another dialect names neither."""
+        if self._live.network.actuators[actuator].dialect == "gongi":
+            return state
+        delivery = self._deliveries.get(actuator)
+        if delivery is None or not delivery.sends:
+            return state
+        if state.level == delivery.command.level:
+            return msgspec.structs.replace(state, cause="command", id=delivery.command.id)
+        over = now // SECOND >= delivery.command.issued + delivery.command.ttl
+        cause = "expired" if over else "button" if delivery.acknowledged else ""
+        return msgspec.structs.replace(state, cause=cause)
+
+    def _messages(self, actuator: Actuator) -> Sequence[Said]:
+        command = self._deliveries[actuator.id].command
+        if actuator.dialect != "gongi":
+            return self._foreign.say(actuator, command.level, command.ttl)
+        return (Said(f"{self._live.network.root}/{actuator.site}/{actuator.id}/set", command.encode()),)
+
     def _send(self, actuator: Actuator, now: int) -> None:
-        delivery = self._deliveries[actuator.id]
-        topic = f"{self._live.network.root}/{actuator.site}/{actuator.id}/set"
-        if self._publish(topic, delivery.command.encode()):
+        delivery, messages = self._deliveries[actuator.id], self._messages(actuator)
+        sent = [self._publish(one.topic, one.payload) for one in messages]
+        if sent and all(sent):
             self._metrics.count("commands", how="repeat" if delivery.sends else "send")
             self._deliveries[actuator.id] = delivery.sent(now // SECOND)
             acting = self._live.acting.get(actuator.id, Acting())

@@ -18,6 +18,7 @@ from gateway.archiving import Archiving
 from gateway.clock import Clock
 from gateway.control import Decide, Forecast
 from gateway.doubles import Doubles
+from gateway.foreign import Foreign
 from gateway.hear import Hear
 from gateway.history import History
 from gateway.influx import Settings
@@ -88,7 +89,9 @@ class Assembly:
         self.forecaster = Forecaster(self._model())
         self.receiver = self._receiver(network.root)
         policy, live, journal, metrics = self.options.policy, self.live, self.journal, self.metrics
-        self.actuate = Actuate(live, journal, policy, self.send, self.alarms, metrics, self.term)
+        self.foreign = Foreign(live)
+        told = (self.send, self.alarms, metrics, self.term, self.foreign)
+        self.actuate = Actuate(live, journal, policy, *told)
         self.hear = Hear(live, self.ledger, self.actuate, metrics)
         self.check = Check(live, recall(self.ledger, self.history, network, self.present, self.forecaster))
         decide = Decide(live, policy, self.actuate, self.forecaster, self.clock, metrics)
@@ -96,7 +99,7 @@ class Assembly:
         journal.keep(decide.policy_hash, "policy", repr(policy).encode())
         journal.keep(self.forecaster.model.id, "model", self.forecaster.model.encode().encode())
         stages = (
-            ("decode", Decode(live, self.clock, metrics)),
+            ("decode", Decode(live, self.clock, metrics, self.foreign)),
             ("deduplicate", Deduplicate(self.ledger, Doubles(journal), self.alarms, metrics)),
             ("check", self.check),
             ("calibrate", Calibrate(live)),

@@ -12,6 +12,7 @@ from edge.report import Report, State
 from edge.wire import Address, Letter
 from gateway.block import Waiting
 from gateway.clock import Clock
+from gateway.foreign import Foreign
 from gateway.live import Live, Stranger
 from gateway.metrics import Metrics
 from gateway.receive import Message
@@ -30,8 +31,8 @@ MOST_STRANGERS = 1000
 class Decode:
     """Bytes to readings, reports, quarantined messages and dead letters."""
 
-    def __init__(self, live: Live, clock: Clock, metrics: Metrics) -> None:
-        self._live, self._clock, self._metrics = live, clock, metrics
+    def __init__(self, live: Live, clock: Clock, metrics: Metrics, foreign: Foreign) -> None:
+        self._live, self._clock, self._metrics, self._foreign = live, clock, metrics, foreign
         self._address = lru_cache(maxsize=1 << 18)(lambda topic: wire.address(live.network.root, topic))
 
     def __call__(self, block: Block) -> Block:
@@ -102,6 +103,8 @@ class Decode:
         root = self._live.network.root
         if message.topic == f"{root}/time":
             self._announce(message, out)
+        elif (heard := self._foreign.hear(message)) is not None:
+            out.take(heard)
         elif not re.fullmatch(rf"{re.escape(root)}/gateway/{wire.ID}/status", message.topic):
             self._metrics.count("unknown_topics")
             out.letters.append(Letter(message.topic, message.payload, "the topic is not of the wire"))
@@ -149,3 +152,11 @@ class _Sorted:
     letters: list[Letter]
     waiting: list[Waiting]
     kinds: Counter[str]
+
+    def take(self, heard: list[tuple[Address, Report]] | Letter) -> None:
+        """A foreign device's message, understood or not."""
+        if isinstance(heard, Letter):
+            self.letters.append(heard)
+        else:
+            self.reports.extend(heard)
+            self.kinds["foreign"] += 1

@@ -53,7 +53,8 @@ class Outlook:
 @dataclass(frozen=True, slots=True)
 class Acting:
     """An actuator: the level that it reports and why, what it was last told (level, reason, id), and when
-    [ns UTC]; `acknowledged`: its state names the last command; `online` by status or fresh state."""
+    [ns UTC]; `acknowledged`: its state names the last command; `online` by status or fresh state; `power` that
+    it draws [W], where it says so."""
 
     level: int | None = None
     cause: str = ""
@@ -65,6 +66,7 @@ class Acting:
     told_at: int = 0
     acknowledged: bool = False
     online: bool = False
+    power: float | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -121,6 +121,7 @@ class Receiver:
     ) -> None:
         self._broker = broker
         self._topics = list(topics)
+        self._first = len(self._topics)
         self._will = will
         self._most = most
         self._inbox: list[Message] = []
@@ -164,6 +165,18 @@ class Receiver:
         if self._echo_by is not None:
             self._echo(messages, self._echo_by)
         return messages
+
+    def listen(self, topics: Sequence[str]) -> None:
+        """Subscribe to these topics beside the first ones, and no longer to others of an earlier call."""
+        wanted, now = dict.fromkeys(topics), [topic for topic, _ in self._topics[self._first :]]
+        new, gone = [one for one in wanted if one not in now], [one for one in now if one not in wanted]
+        if not new and not gone:
+            return
+        self._topics[self._first :] = [(topic, 1) for topic in wanted]
+        if self.connected and new:
+            self._client.subscribe([(topic, 1) for topic in new])
+        if self.connected and gone:
+            self._client.unsubscribe(gone)
 
     def ack(self, messages: Sequence[Message]) -> None:
         """Acknowledge committed messages; those of an earlier connection the broker sends again by itself."""

@@ -107,6 +107,7 @@ class Gateway(Assembly):
         return [
             *(references.chores(self.options.reference_every) if references else ()),
             Chore("act", 0.25, lambda now: self._act()),
+            Chore("foreign", 1.0, lambda now: self.foreign.tick(self.receiver.listen, self.send)),
             Chore("gaps", 0.5, gaps.tick),
             Chore("catchup", 1.0, catchup.tick),
             Chore("ended logs", 1.0, lambda now: self._end_logs()),

@@ -22,7 +22,7 @@ IMPORTERS = {
     "sqlite3": {"gateway/journal.py"},
     "pyarrow": {"gateway/table.py", "gateway/archive.py", "gateway/pack.py"},
     "prometheus_client": {"gateway/metrics.py"},
-    "msgspec": {"edge/wire.py", "edge/report.py", "gateway"},
+    "msgspec": {"edge/wire.py", "edge/report.py", "edge/dialect/speech.py", "gateway"},
     "fastapi": {"gateway/console"},
     "uvicorn": {"gateway/console"},
     "grafana_api": {"dashboards"},

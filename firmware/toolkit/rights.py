@@ -4,6 +4,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
+from edge.dialect import DIALECTS, spoken
 from edge.network import Actuator, Network, Node, in_force
 
 GATEWAY = "gateway"
@@ -26,10 +27,14 @@ class Rights:
 
 def rights(network: Network, flashed: Mapping[str, Mapping[str, str]], now: int) -> tuple[Rights, ...]:
     """The rights of the gateway, of each node and actuator of the files at `now` [ns], and of flashed devices
-    (their newest register entries) that aren't adopted yet. Actuators of foreign dialects have none here."""
+    (their newest register entries) that aren't adopted yet. Actuators of foreign dialects have none here; the
+    gateway may speak to them."""
     root = network.root
     rooms = _rooms(network, now)
-    found = [Rights(GATEWAY, "gateway", (f"{root}/#",), (f"{root}/#",))]
+    foreign = [spoken(one) for one in network.actuators.values() if one.dialect in DIALECTS]
+    write = (f"{root}/#", *(topic for orders, _ in foreign for topic in orders))
+    read = (f"{root}/#", *(topic for _, words in foreign for topic in words))
+    found = [Rights(GATEWAY, "gateway", write, read)]
     for node in network.nodes.values():
         sites = [*(place.site for place in node.placements), *_flashed_for(flashed, node)]
         found.append(_own(root, node.id, "node", sites))

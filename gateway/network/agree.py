@@ -8,7 +8,7 @@ from itertools import pairwise
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from gateway.network.fields import DIALECTS
+from edge.dialect import own_timer
 from gateway.network.shape import Entry, meant
 
 SECOND = 1_000_000_000
@@ -176,11 +176,16 @@ def levels_work(all: Entries) -> None:
                 entry.wrong(name, entry[name], f"a level from 0 to {len(levels) - 1}")
 
 
+def timer(entry: Entry) -> bool:
+    """Whether an actuator ends a command by itself: as its entry says, else as its dialect does."""
+    said = entry["timer"]
+    return own_timer(str(entry["dialect"]), len(entry["levels"])) if said is None else bool(said)
+
+
 def timers_are_said(all: Entries) -> None:
     """Where a device doesn't end a command itself, that is said."""
     for entry in all.actuator:
-        own = DIALECTS.get(entry["dialect"], True) if entry["timer"] is None else entry["timer"]
-        if not own:
+        if entry["levels"] and not timer(entry):
             wanted = "known: no timer of its own; when the gateway dies it stays at its last level"
             entry.wrong("dialect", entry["dialect"], wanted, True)
 

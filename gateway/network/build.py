@@ -20,8 +20,7 @@ from edge.network import (
     Site,
     Station,
 )
-from gateway.network.agree import Entries, nanoseconds
-from gateway.network.fields import DIALECTS
+from gateway.network.agree import Entries, nanoseconds, timer
 from gateway.network.models import correction
 from gateway.network.shape import Entry
 
@@ -86,8 +85,8 @@ def _node(entry: Entry, all: Entries) -> Node:
 
 
 def _actuator(entry: Entry) -> Actuator:
-    timer = DIALECTS[entry["dialect"]] if entry["timer"] is None else entry["timer"]
-    return Actuator(**{**entry.values, "timer": timer})
+    own = {"timer": timer(entry), "address": entry["address"] or entry["id"]}
+    return Actuator(**{**entry.values, **own})
 
 
 def _calibration(entry: Entry, all: Entries) -> Calibration:

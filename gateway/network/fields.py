@@ -7,6 +7,7 @@ from zoneinfo import ZoneInfo, available_timezones
 
 import holidays
 
+from edge.dialect import DIALECTS
 from edge.network import Level, Span, Timetable
 from edge.quantity import QUANTITIES
 from edge.wire import ID, RESERVED
@@ -32,9 +33,6 @@ from gateway.network.shape import (
 
 SENSORS = ("pms5003", "pms7003", "scd4x", "other")
 """Sensor types that nodes carry; `other` is one that Gongi's firmware doesn't drive itself."""
-
-DIALECTS = {"gongi": True, "tasmota": False, "zigbee2mqtt": False, "homeassistant": False}
-"""How an actuator is spoken to, and whether such a device ends a command by a timer of its own."""
 
 SITINGS = ("urban", "suburban", "roadside", "background", "port")
 """How a node outdoors, or a reference station, stands."""
@@ -156,6 +154,12 @@ def level(value: object, place: Place) -> Any:
     return Level(**entry.values) if right else None
 
 
+def address(value: object, place: Place) -> Any:
+    """How a device of another dialect is called there, as it stands in topics."""
+    right = isinstance(value, str) and not set(value) & set("+#\0") and 0 < len(value) <= 128
+    return value if right else place.wrong(value, "its name in its own topics, like tasmota_1A2B3C")
+
+
 def serial(value: object, place: Place) -> Any:
     """A sensor's serial, as printed on it."""
     right = isinstance(value, str) and value.strip() == value and value.isprintable() and 0 < len(value) <= 64
@@ -180,6 +184,7 @@ LEVEL = (
     Field("cadr", number(0, 20_000, "m³/h"), 0.0),
     Field("flow", number(0, 50_000, "m³/h"), 0.0),
     Field("power", number(0, 50_000, "W"), 0.0),
+    Field("say", text, ""),
 )
 ROOM = (
     Field("id", identifier),
@@ -234,7 +239,8 @@ ACTUATOR = (
     Field("kind", choice(KINDS)),
     Field("site", text),
     Field("room", text),
-    Field("dialect", choice(tuple(DIALECTS)), "gongi"),
+    Field("dialect", choice(("gongi", *DIALECTS)), "gongi"),
+    Field("address", address, ""),
     Field("levels", listed(level)),
     Field("safe", whole(0, 100), 0),
     Field("safe_occupied", whole(0, 100), 1),
