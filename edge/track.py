@@ -1,7 +1,7 @@
 """What quality control remembers of each node between blocks."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -13,43 +13,77 @@ _LONG_AGO = -(2**62)
 
 
 @dataclass(frozen=True, slots=True)
-class Track:
-    """A quantity's last possible value per slot, its time [ns], and since when [ns] it has been the same."""
+class Tracks:
+    """By quantity (`place` says which line) and slot: the last possible `value`, the one before it (`prior`,
+    NaN where a silence lies between), its `time` [ns], and since when [ns] it has been the same (`begin`)."""
 
+    place: Mapping[str, int]
     value: Array
+    prior: Array
     time: Array
     begin: Array
 
     @classmethod
-    def blank(cls, slots: int) -> "Track":
+    def blank(cls, quantities: Sequence[str], slots: int) -> "Tracks":
         """Tracks without a value."""
-        return cls(np.full(slots, np.nan), np.full(slots, _LONG_AGO), np.full(slots, _LONG_AGO))
+        shape = len(quantities), slots
+        nan, never = np.full(shape, np.nan), np.full(shape, _LONG_AGO)
+        return cls({name: at for at, name in enumerate(quantities)}, nan, nan.copy(), never, never.copy())
 
-    def grown(self, slots: int) -> "Track":
+    def grown(self, quantities: Sequence[str], slots: int) -> "Tracks":
+        """A copy that has lines for these quantities too, and at least so many slots."""
+        names = [*self.place, *(name for name in quantities if name not in self.place)]
+        lines, known = self.value.shape
+        if len(names) == lines and slots <= known:
+            return Tracks(self.place, *(cells.copy() for cells in self.arrays()))
+        more = Tracks.blank(names, max(slots, known))
+        for cells, own in zip(more.arrays(), self.arrays(), strict=True):
+            cells[:lines, :known] = own
+        return more
+
+    def arrays(self) -> tuple[Array, Array, Array, Array]:
+        """Values, priors, times and beginnings."""
+        return self.value, self.prior, self.time, self.begin
+
+
+@dataclass(frozen=True, slots=True)
+class Clocks:
+    """Per slot, of its newest row: which boot of which log wrote it, and that boot's `start` [ns UTC], the
+    sample's time less its uptime."""
+
+    boot: Array
+    start: Array
+
+    @classmethod
+    def blank(cls, slots: int) -> "Clocks":
+        """No rows; boot 0 is nobody's."""
+        return cls(np.zeros(slots, np.int64), np.zeros(slots, np.int64))
+
+    def grown(self, slots: int) -> "Clocks":
         """A copy that has at least so many slots."""
-        if slots <= self.time.size:
-            return Track(self.value.copy(), self.time.copy(), self.begin.copy())
-        more = Track.blank(slots - self.time.size)
-        return Track(
-            np.concatenate((self.value, more.value)),
-            np.concatenate((self.time, more.time)),
-            np.concatenate((self.begin, more.begin)),
-        )
+        more = np.zeros(max(slots - self.boot.size, 0), np.int64)
+        return Clocks(np.concatenate((self.boot, more)), np.concatenate((self.start, more)))
 
 
 @dataclass(frozen=True, slots=True)
 class CheckState:
-    """What quality control remembers: each node's slot (0 is nobody's), the newest time [ns] per slot, and a
-    track per quantity. Never changed in place: a block that can't be stored leaves no trace."""
+    """What quality control remembers: each node's slot (0 is nobody's), the newest time [ns] per slot, its
+    clock, and tracks by quantity. Never changed in place: a block that can't be stored leaves no trace.
+
+    `owed` names rows of earlier blocks, by node and time [ns], of which this block's rows have shown that
+    they were spikes: a catch-up pass gives them their final flags.
+    """
 
     slots: Mapping[str, int]
     newest: Array
-    tracks: Mapping[str, Track]
+    clocks: Clocks
+    tracks: Tracks
+    owed: tuple[tuple[str, int], ...] = ()
 
     @classmethod
     def empty(cls) -> "CheckState":
         """The state before the first sample."""
-        return cls({}, np.full(1, UNTIMED), {})
+        return cls({}, np.full(1, UNTIMED), Clocks.blank(1), Tracks.blank((), 1))
 
     def including(self, nodes: tuple[str, ...], network: Network) -> "CheckState":
         """A state that has a slot for each of these nodes that the network knows."""
@@ -58,31 +92,35 @@ class CheckState:
             return self
         slots = {**self.slots, **{node: self.newest.size + place for place, node in enumerate(new)}}
         newest = np.concatenate((self.newest, np.full(len(new), UNTIMED)))
-        return CheckState(slots, newest, self.tracks)
+        return replace(self, slots=slots, newest=newest)
+
+    def copied(self, quantities: Sequence[str]) -> "CheckState":
+        """A copy to write a block's outcome into, with lines for its quantities."""
+        size = self.newest.size
+        clocks, tracks = self.clocks.grown(size), self.tracks.grown(quantities, size)
+        return CheckState(self.slots, self.newest.copy(), clocks, tracks)
 
     def adopt(self, other: "CheckState") -> "CheckState":
         """This state with the nodes of `other` that have come at least as far there."""
-        names = list(other.slots)
         slots = {**self.slots}
-        for name in names:
+        for name in other.slots:
             slots.setdefault(name, len(slots) + 1)
         size = len(slots) + 1
         newest = np.concatenate((self.newest, np.full(size - self.newest.size, UNTIMED)))
+        names = list(other.slots)
         source = np.array([other.slots[name] for name in names], np.int64)
         target = np.array([slots[name] for name in names], np.int64)
         ahead = other.newest[source] >= newest[target]
         source, target = source[ahead], target[ahead]
         newest[target] = other.newest[source]
-        tracks = {}
-        for quantity in {**self.tracks, **other.tracks}:
-            mine = self.tracks.get(quantity, Track.blank(size)).grown(size)
-            theirs = other.tracks.get(quantity, Track.blank(0)).grown(other.newest.size)
-            for kept, taken in zip(arrays(mine), arrays(theirs), strict=True):
-                kept[target] = taken[source]
-            tracks[quantity] = mine
-        return CheckState(slots, newest, tracks)
+        mine, theirs = self.clocks.grown(size), other.clocks.grown(other.newest.size)
+        mine.boot[target], mine.start[target] = theirs.boot[source], theirs.start[source]
+        return CheckState(slots, newest, mine, self._followed(other, source, target, size), self.owed)
 
-
-def arrays(track: Track) -> tuple[Array, Array, Array]:
-    """A track's values, times and beginnings."""
-    return track.value, track.time, track.begin
+    def _followed(self, other: "CheckState", source: Array, target: Array, size: int) -> Tracks:
+        mine = self.tracks.grown(tuple(other.tracks.place), size)
+        theirs = other.tracks.grown(tuple(mine.place), other.newest.size)
+        lines = np.array([theirs.place[name] for name in mine.place], np.int64)[:, None]
+        for kept, taken in zip(mine.arrays(), theirs.arrays(), strict=True):
+            kept[:, target] = taken[lines, source]
+        return mine

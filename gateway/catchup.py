@@ -7,7 +7,7 @@ import msgspec
 import numpy as np
 
 from edge.calibrate import calibrate
-from edge.check import WINDOW, Test, revise
+from edge.check import REACH, Test, revise
 from edge.place import place
 from edge.readings import SECOND, Array, Readings
 from gateway.block import Draft
@@ -90,10 +90,10 @@ class Catchup:
             return
         first = min(span[0] for span in late.values())
         last = max(span[1] for span in late.values())
-        stored = self._history.read(first - WINDOW * SECOND, last + WINDOW * SECOND + 1, set(late))
+        stored = self._history.read(first - REACH * SECOND, last + REACH * SECOND + 1, set(late))
         rows = place(stored, self._ledger.boots)
         moved = rows.time != stored.time
-        revised, state = revise(_unjudged(rows, moved), first, self._live.network)
+        revised, state = revise(_unjudged(rows, moved), first, last, self._live.network)
         self._append(calibrate(revised, self._live.network), stored.take(moved), list(late))
         self._check.state = self._check.state.adopt(state)
         self._metrics.count("revised", len(revised))

@@ -9,7 +9,7 @@ import numpy as np
 
 from edge.assign import Setup, Setups, placed
 from edge.calibrate import calibrate
-from edge.check import WINDOW, CheckState, check
+from edge.check import AHEAD, REACH, WINDOW, CheckState, check, hours_kept
 from edge.network import Network
 from edge.readings import CELLS, SECOND, Array, Column, Readings
 from gateway.archive import HOUR
@@ -19,7 +19,7 @@ from gateway.history import History
 from gateway.journal import Journal
 from gateway.line import SPREAD
 
-WINDOW_NS = WINDOW * SECOND
+WINDOW_NS, AHEAD_NS, REACH_NS = WINDOW * SECOND, AHEAD * SECOND, REACH * SECOND
 DAY_HOURS = 24
 NODE_HOURS = 2000
 """How much is judged at once: hours times nodes, at most a day; at 10 s some 700,000 rows."""
@@ -119,15 +119,19 @@ def revisions(
     if not concerned:
         return
     state = CheckState.empty()
-    begin = min(one.start for one in concerned) - WINDOW_NS
+    begin = min(one.start for one in concerned) - REACH_NS
     end = max(one.end for one in concerned)
     span = HOUR * max(1, min(DAY_HOURS, NODE_HOURS // len(concerned)))
     for start in range(begin // HOUR * HOUR, end, span):
         stop = min(start + span, end)
-        nodes = {one.node for one in concerned if one.start - WINDOW_NS < stop and one.end > start}
-        stored = history.read(start, stop, nodes) if nodes else Readings.empty()
+        nodes = {one.node for one in concerned if one.start - REACH_NS < stop and one.end > start}
+        ahead = history.read(start, stop + AHEAD_NS, nodes) if nodes else Readings.empty()
+        inside = ahead.time < stop
+        stored = ahead.take(inside)
         if len(stored):
-            judged, state = check(stored, state, new)
+            # The rows behind a piece say which of its last are spikes; they are judged in the next one.
+            judged = hours_kept(ahead, check(ahead, state, new)[0]).take(inside)
+            _, state = check(stored, state, new)
             yield _revision(stored, calibrate(judged, new), old, new, concerned)
         advance(stop - begin, end - begin)
 
@@ -151,7 +155,7 @@ def _place(rows: Readings, network: Network) -> Array:
 def _within(rows: Readings, concerned: Sequence[Stretch]) -> Array:
     spans = {one.node: (one.start, one.end) for one in concerned}
     bounds = np.array([spans.get(node, (0, 0)) for node in rows.nodes], np.int64)[rows.node]
-    return np.asarray((rows.time >= bounds[:, 0]) & (rows.time < bounds[:, 1]))
+    return np.asarray((rows.time >= bounds[:, 0] - AHEAD_NS) & (rows.time < bounds[:, 1]))
 
 
 def differing(stored: Readings, judged: Readings) -> Array:

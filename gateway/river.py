@@ -24,7 +24,8 @@ class Block:
     """What flows: the messages as they came, and what each stage has made of them so far.
 
     `readings` holds new batches only; `doubles` the first rows of batches that were stored already; `then` is
-    run after the commit, in order, and not at all where it fails; `asked` names the nodes to look ahead for.
+    run after the commit, in order, and not at all where it fails; `owed` names stored rows, by node and time
+    [ns], that the block's rows have put in another light; `asked` names the nodes to look ahead for.
     """
 
     messages: tuple[Message, ...] = ()
@@ -35,6 +36,7 @@ class Block:
     letters: tuple[Letter, ...] = ()
     waiting: tuple[Waiting, ...] = ()
     then: tuple[Callable[[], None], ...] = ()
+    owed: tuple[tuple[str, int], ...] = ()
     asked: tuple[str, ...] = ()
     forecasts: Forecasts | None = None
     decisions: tuple[Decision, ...] = ()

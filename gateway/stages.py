@@ -111,7 +111,7 @@ class Check:
 
     def __call__(self, block: Block) -> Block:
         readings, state = check.check(block.readings, self.state, self._live.network)
-        return replace(block, readings=readings, then=block.after(lambda: self._move(state)))
+        return replace(block, readings=readings, owed=state.owed, then=block.after(lambda: self._move(state)))
 
     def _move(self, state: check.CheckState) -> None:
         self.state = state
@@ -142,6 +142,7 @@ class Journalise:
         drafts += [Draft("clock", b"", msgspec.msgpack.encode(header(told)))] if len(told) else []
         heard = [*self._ledger.boots.heard(block.readings), *self._ledger.boots.heard(told)]
         late = [*late_rows(block.readings), *self._ledger.displaced(heard)]
+        late += [(node, time, time) for node, time in block.owed]
         if drafts or block.letters or block.waiting:
             self._journal.commit(block.at, drafts, block.letters, block.waiting, late)
         self._ledger.store(head)

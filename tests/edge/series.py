@@ -52,7 +52,7 @@ def rows(
         row=whole.astype(np.int16),
         time=np.array(time, np.int64),
         boot=whole + 1,
-        up=whole,
+        up=whole + [3600 + (s or 0) for s in seconds],
         dt=whole + np.array(dt, np.int64),
         hash=whole.astype(np.uint64),
         clock=np.array([Clock.NONE if s is None else Clock.OWN for s in seconds], np.uint8),

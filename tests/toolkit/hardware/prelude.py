@@ -37,6 +37,5 @@ def run(name):
     exec(program, {"__name__": "__main__"})
 
 
-print("\x06", end="")
 run("boot.py")
 run("main.py")
