@@ -2,7 +2,8 @@
 
 A pty has no DTR and RTS: a person holds BOOT once somebody has said SYNC in vain for a while; a single one is
 noise to MicroPython, as it is on a real board. The loader ends when told to run what is in its flash.
-MicroPython is the Unix port on a LittleFS; `hardware/` has what that lacks.
+MicroPython is the Unix port on a LittleFS; `hardware/` has what that lacks. It hears nothing before its file
+system is its root, as a chip that starts: a Ctrl-C before would leave it with the machine's own files.
 """
 
 import json
@@ -29,6 +30,9 @@ import fcntl, os, sys, termios
 fcntl.ioctl(0, termios.TIOCSCTTY, 0)
 os.execv(sys.argv[1], sys.argv[1:])
 """
+UP = b"\x06"
+"""MicroPython says it when it is there."""
+
 MIB = 1 << 20
 IN_VAIN = 3
 """So often SYNC is said without an answer until the person at the bench holds BOOT."""
@@ -50,6 +54,7 @@ class Board:
         self.loader: Loader | None = None
         self.lives = False
         self._loading = True
+        self._up = False
         self._noise = b""
         self._process: subprocess.Popen[bytes] | None = None
         self._inner = self._master = self._slave = -1
@@ -126,7 +131,7 @@ class Board:
             self._loading, self._noise = True, b""
         if self._loading:
             self.loader.feed(data)
-        elif self._inner >= 0:
+        elif self._inner >= 0 and self._up:
             os.write(self._inner, data)
 
     def _from_micropython(self) -> None:
@@ -134,8 +139,9 @@ class Board:
             data = os.read(self._inner, 1 << 14)
         except OSError:  # it has ended: a reset
             data = b""
+        self._up = self._up or UP in data
         if data:
-            self._say(data)
+            self._say(data.replace(UP, b""))
         elif self.lives:
             self._stop()
             self._start()
@@ -151,7 +157,7 @@ class Board:
         if self.flash[offset] != 0xE9:
             self._say(b"invalid header: 0x%02x%02x%02x%02x\r\n" % tuple(self.flash[offset : offset + 4]))
             return
-        self._loading = False
+        self._loading = self._up = False
         self.boots += 1
         self._inner, slave = pty.openpty()
         modes = termios.tcgetattr(slave)

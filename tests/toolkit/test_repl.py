@@ -81,6 +81,16 @@ def test_a_running_application_is_interrupted_and_a_reset_begins_it_anew(board: 
     assert repl.run("print(1)") == "1\n"
 
 
+def test_nobody_interrupts_a_board_before_its_files_are_its_own(plug: Plug) -> None:
+    """Else an emulated board would be the machine itself."""
+    board = plug(installed=True, late=0.2)
+    with opened(Port(board.port)) as line:
+        line.write(b"\x03" * 50)
+        repl = Repl(line, board.port)
+        repl.enter()
+        assert repl.run("import os\nprint(os.listdir('/'))") == "[]\n"
+
+
 def test_a_silent_line_is_told(plug: Plug) -> None:
     board = plug(installed=False)  # its loader waits
     with opened(Port(board.port)) as line, pytest.raises(NoRepl, match="no MicroPython"):

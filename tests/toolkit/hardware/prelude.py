@@ -37,5 +37,6 @@ def run(name):
     exec(program, {"__name__": "__main__"})
 
 
+print("\x06", end="")
 run("boot.py")
 run("main.py")
