@@ -73,6 +73,7 @@ class Board:
     cause = "power"
     failures = utc_kept = 0
     slots = Slots()
+    turns = {"turn": 0, "turning": None, "turned": None, "trial_s": 0, "ca": None}
 
     def __init__(self, buses: dict, ticks: object) -> None:
         self._buses = buses
@@ -81,9 +82,6 @@ class Board:
     def bus(self, kind: str, name: str, baud: int) -> object:
         """Return the bus."""
         return self._buses[kind]
-
-    def tls(self, config: dict) -> None:
-        """Without TLS."""
 
     def rssi(self) -> None:
         """Without a radio."""

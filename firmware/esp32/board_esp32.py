@@ -1,5 +1,6 @@
 """An ESP32 as a board: its pins, its radio, its clock, its flash."""
 
+import os
 import socket
 import struct
 import time
@@ -8,13 +9,9 @@ import esp32
 import machine
 import network
 from lib.ticks import Ticks
-from lib.trust import context
 from lib.wifi import Wifi
 
-# The pin table: buses of the node, outputs of the actuator. A UART's receive buffer holds 50 frames of 10 s.
-UARTS = {"uart1": (1, 17, 16), "uart2": (2, 26, 25)}  # number, transmit, receive
-I2CS = {"i2c1": (0, 22, 21), "i2c2": (1, 19, 18)}  # number, clock, data
-OUTPUT, BUTTON, LED = 27, 0, 2
+# A UART's receive buffer holds 50 frames of 10 s.
 UART_BYTES = 2048
 I2C_HZ = 100000
 PWM_HZ = 25000
@@ -35,11 +32,11 @@ CAUSES = {
 class Output:
     """A purifier's level as a PWM share of the highest, and its button."""
 
-    def __init__(self, levels: int) -> None:
+    def __init__(self, levels: int, pins: dict) -> None:
         self._top = levels - 1
-        self._pwm = machine.PWM(machine.Pin(OUTPUT), freq=PWM_HZ, duty_u16=0)
+        self._pwm = machine.PWM(machine.Pin(pins["output"]), freq=PWM_HZ, duty_u16=0)
         self._presses = 0
-        button = machine.Pin(BUTTON, machine.Pin.IN, machine.Pin.PULL_UP)
+        button = machine.Pin(pins["button"], machine.Pin.IN, machine.Pin.PULL_UP)
         button.irq(self._press, machine.Pin.IRQ_FALLING)
         self._pressed_at = time.ticks_ms()
 
@@ -62,7 +59,8 @@ class Output:
 class Board:
     """What `node` and `actuator` ask of a board."""
 
-    chip = "esp32"
+    # The last word of "Generic ESP32C3 module with ESP32C3".
+    chip = os.uname()[4].split()[-1].lower()
     # The root file system is LittleFS already.
     flash = ""
 
@@ -70,8 +68,9 @@ class Board:
         self._config = config
         self.slots = slots
         self._station = network.WLAN(network.STA_IF)
-        self.wifi = Wifi(self._station, config["wifi"], config.get("probe"))
-        self._led = machine.Pin(LED, machine.Pin.OUT)
+        # Which pin is what differs from chip to chip: the cable writes it.
+        self._pins = config["pins"]
+        self._led = machine.Pin(self._pins["led"], machine.Pin.OUT)
         self.led = self._led.value
         self.cause = CAUSES.get(machine.reset_cause(), "power")
         self.ticks = Ticks()
@@ -84,20 +83,20 @@ class Board:
         return self._buses[name]
 
     def _uart(self, name: str, baud: int) -> machine.UART:
-        number, tx, rx = UARTS[name]
+        number, tx, rx = self._pins[name]
         return machine.UART(number, baudrate=baud, tx=tx, rx=rx, rxbuf=UART_BYTES)
 
     def _i2c(self, name: str) -> machine.I2C:
-        number, scl, sda = I2CS[name]
+        number, scl, sda = self._pins[name]
         return machine.I2C(number, scl=machine.Pin(scl), sda=machine.Pin(sda), freq=I2C_HZ)
 
     def gpio(self) -> Output:
         """Return the actuator's output."""
-        return Output(self._config["levels"])
+        return Output(self._config["levels"], self._pins)
 
-    def tls(self, config: dict) -> object | None:
-        """Return the TLS context, None without `tls` in the configuration."""
-        return context(config)
+    def settle(self, config: dict) -> None:
+        """Take the settings that are in force."""
+        self.wifi = Wifi(self._station, config["wifi"], config.get("probe"))
 
     def watchdog(self, ms: int) -> object:
         """Start the watchdog and return what feeds it."""

@@ -5,8 +5,9 @@ A file of three facts: `failed` boots in a row, the announced `end` of the last 
 
 from lib.kept import Kept
 from lib.start import TOO_MANY
+from micropython import const
 
-FAILURES = ("crash", "watchdog", "memory", "stalled", "reset")
+_FAILURES = const(("crash", "watchdog", "memory", "stalled", "reset"))
 
 
 def _kept(flash: str) -> Kept:
@@ -22,9 +23,9 @@ def begin(flash: str, cause: str) -> tuple:
     facts = kept.facts
     end = facts.pop("end", None)
     cause = (end or "reset") if cause in ("reboot", "crash") else cause
-    if cause in FAILURES:
+    if cause in _FAILURES:
         facts["failed"] = facts.get("failed", 0) + 1
-    if end or cause in FAILURES:
+    if end or cause in _FAILURES:
         kept.store()
     return cause, facts.get("failed", 0), facts.get("utc", 0)
 

@@ -6,7 +6,7 @@ from micropython import const
 # A message may come late, never early: one ahead by this much is believed at once, behind only when
 # so many in a row say so.
 _STEP_S = const(2)
-PATIENCE = 8
+_PATIENCE = const(8)
 _EARLIEST = const(978307200)
 _LATEST = const(4102444800)
 
@@ -63,7 +63,7 @@ class Clock:
             return False
         self._least = offset if not self._late else max(self._least, offset)
         self._late += 1
-        return self._late >= PATIENCE and self._step(self._least)
+        return self._late >= _PATIENCE and self._step(self._least)
 
     def _step(self, offset: int) -> bool:
         self.offset = offset

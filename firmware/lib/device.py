@@ -17,7 +17,7 @@ _INFO_MS = const(600000)
 _NTP_MS = const(3600000)
 _NTP_RETRY_MS = const(60000)
 # Facts about the wiring and secrets are not what the gateway compares.
-_UNHASHED = const(("sim", "user", "password", "brokers", "update_key", "wifi"))
+_UNHASHED = const(("sim", "user", "password", "brokers", "update_key", "wifi", "tls", "pins", "built"))
 
 
 class Reboot(Exception):
@@ -48,6 +48,7 @@ class Device:
         self.unknown = 0
         self.malformed = 0
         self._reboot = asyncio.Event()
+        self._ending = "reboot"
         self._info_due = asyncio.Event()
         self.routes = {
             self.topic("status"): self._status,
@@ -55,26 +56,32 @@ class Device:
             self.root + "/time": self._time,
         }
         self.fallback_route = None
-        self.operations = {"identify": self._identify, "reboot": self._restart, "crashes": self._crashes}
+        self.operations = {
+            "identify": self._identify,
+            "reboot": self._restart,
+            "crashes": self._crashes,
+            "reconfigure": self._reconfigure,
+        }
         login = (config.get("user"), config.get("password"))
         will = (self.topic("status"), "offline")
         self.client = Client("gongi-" + config["id"], config["brokers"], login, will, self._arrived, in_bytes)
         self.client.keepalive = config.get("keepalive_s", 60)
-        self.client.tls = board.tls(config)
+        self.client.authorities = call("lib.trust", "prints", config, board.turns["ca"])
+        self.client.tls = self._tls
         if board.wifi:
             self.client.network = board.wifi.join
             self.client.astray = board.wifi.failed
             self.client.joined.append(board.wifi.arrived)
         self.client.joined.append(self._joined)
 
-    def topic(self, leaf: str) -> str:
+    def topic(self, name: str) -> str:
         """Return this device's topic."""
-        return self.base + "/" + leaf
+        return self.base + "/" + name
 
-    def publish(self, leaf: str, pairs: tuple, retain: bool = False) -> None:
+    def publish(self, name: str, facts: tuple, retain: bool = False) -> None:
         """Publish an object when connected; presence and replies are repeated by who needs them."""
         if self.client.connected:
-            self.client.send(self.topic(leaf), lambda sheet: wire.put(sheet, pairs), retain)
+            self.client.send(self.topic(name), lambda sheet: wire.put(sheet, facts), retain)
 
     def inform(self) -> None:
         """Publish `info` soon."""
@@ -83,9 +90,9 @@ class Device:
     async def run(self, *work: object) -> None:
         """Run the application's work beside the presence until a reboot is asked for or something breaks."""
         self.client.subscriptions = list(self.routes) + self.client.subscriptions
-        tasks = [self._watch_reboot(), self.client.run(), self._inform_ever(), self._inform_often()] + list(
-            work
-        )
+        tasks = [self._watch_reboot(), self.client.run(), self._inform_ever()] + list(work)
+        if self.board.turns["turning"]:
+            tasks.append(call("lib.turns", "prove", self))
         if self.board.utc:
             self.board.set_clock(max(self.config.get("built", 0), self.board.utc_kept))
             tasks.append(self._ask_time())
@@ -102,18 +109,16 @@ class Device:
     async def _watch_reboot(self) -> None:
         await self._reboot.wait()
         await asyncio.sleep_ms(200)  # lets the reply leave
-        raise Reboot("reboot")
+        raise Reboot(self._ending)
 
     async def _inform_ever(self) -> None:
         while True:
-            await self._info_due.wait()
+            try:
+                await asyncio.wait_for_ms(self._info_due.wait(), _INFO_MS // self.ticks.speed)
+            except asyncio.TimeoutError:
+                pass
             self._info_due.clear()
             self.publish("info", self._facts() + self.describe(), True)
-
-    async def _inform_often(self) -> None:
-        while True:
-            await self.ticks.sleep(_INFO_MS)
-            self.inform()
 
     async def _ask_time(self) -> None:
         while True:
@@ -138,6 +143,12 @@ class Device:
             ("crash", self.board.crash),
             ("wifi", self.board.wifi.told() if self.board.wifi else None),
             ("heap", gc.mem_free()),
+            ("turn", self.board.turns["turn"]),
+            ("turning", self.board.turns["turning"]),
+            ("turned", self.board.turns["turned"]),
+            ("trusts", self.client.authorities),
+            ("ca", self.client.ca),
+            ("broker", self.client.broker),
             ("rssi", self.board.rssi()),
             ("supply", self.board.supply()),
             ("up", self.clock.up()),
@@ -147,7 +158,14 @@ class Device:
             ("malformed", self.malformed),
         )
 
+    def _tls(self, name: str) -> object:
+        return call("lib.trust", "context", self.config, name)
+
     def _joined(self) -> None:
+        client = self.client
+        if client.ca and client.ca != client.authorities[0]:
+            client.authorities = sorted(client.authorities, key=lambda one: one != client.ca)
+            call("lib.turns", "proved", self.board.flash, client.ca)
         self.client.send(self.topic("status"), b"online", True)
         self.inform()
 
@@ -184,6 +202,13 @@ class Device:
     def _crashes(self, command: dict) -> None:
         crashes = call("lib.crashes", "read", self.board.flash)
         self.reply(command, ("crashes", [tuple(crash.items()) for crash in crashes]))
+
+    def _reconfigure(self, command: dict) -> None:
+        word = call("lib.turns", "take", self, command)
+        self.reply(command, ("turn", command.get("turn")), ("error", word) if word else ("trial", True))
+        if not word:
+            self._ending = "turn"
+            self._reboot.set()
 
     def _identify(self, command: dict) -> None:
         if self.lamp:

@@ -3,7 +3,6 @@
 import os
 import sys
 
-FOLDER = "/drivers"
 # A text takes a tenth of a dictionary's memory, and is read at start alone.
 TABLE = """\
 pms5003 uart lib.pms5003 PMS5003
@@ -25,20 +24,19 @@ class UnknownSensor(Exception):
     """The configuration names a sensor type without a driver, or a bus that it doesn't hang on."""
 
 
-def bus_kind(name: str) -> str:
-    """Return the kind of the bus `uart1`, `i2c1`."""
-    return name.rstrip("0123456789")
-
-
-def driver(kind: str, bus: str, folder: str = FOLDER) -> type:
-    """Import and return the driver class of a sensor type: `Driver` of the file FOLDER/KIND.py where there
+def driver(kind: str, bus: str, folder: str = "/drivers") -> type:
+    """Import and return the driver class of a sensor type: `Driver` of KIND.py in the folder where there
     is one, else the table's; raise UnknownSensor, and whatever one's own file raises."""
     own = kind.replace("-", "_")
-    if _is_there(folder, own + ".py") or _is_there(folder, own + ".mpy"):
+    try:
+        files = os.listdir(folder)
+    except OSError:  # there are none of one's own
+        files = ()
+    if own + ".py" in files or own + ".mpy" in files:
         if folder not in sys.path:
             sys.path.append(folder)
         return __import__(own).Driver
-    module, name = _row(kind, bus_kind(bus), folder)
+    module, name = _row(kind, bus.rstrip("0123456789"), folder)
     return getattr(__import__(module, None, None, (name,)), name)
 
 
@@ -53,11 +51,3 @@ def _row(kind: str, bus: str, folder: str) -> list:
         raise UnknownSensor("a %s hangs on %s, not on %s" % (kind, " or ".join(r[1] for r in of_type), bus))
     known = ", ".join(row[0] for row in rows)
     raise UnknownSensor("sensor type %s: known are %s, and files in %s" % (kind, known, folder))
-
-
-def _is_there(folder: str, name: str) -> bool:
-    try:
-        os.stat(folder + "/" + name)
-    except OSError:
-        return False
-    return True

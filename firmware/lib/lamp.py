@@ -2,28 +2,20 @@
 
 import asyncio
 
-ON_MS, OFF_MS, PAUSE_MS = 150, 250, 2500
-OK_PAUSE_MS = 10000
-IDENTIFY = 25
-# Blinks, name, what to do; docs/lamp.md shows the same table.
-CODES = (
-    (2, "wifi", "no Wi-Fi network of its list is there, or the password is wrong"),
-    (
-        3,
-        "gate",
-        "the Wi-Fi wants a page filled in or a person's name (802.1X): ask for another network",
-    ),
-    (4, "broker", "Wi-Fi is there, the broker doesn't answer"),
-    (5, "refused", "the broker refuses its user, its password, or it refuses the broker's certificate"),
-    (6, "sensor", "a sensor is silent: wires, 5 V"),
-    (7, "safe", "safe mode after failed boots: send an update, or flash it"),
-    (1, "ok", "all is well"),
-)
+from micropython import const
+
+_ON_MS = const(150)
+_OFF_MS = const(250)
+_PAUSE_MS = const(2500)
+_OK_PAUSE_MS = const(10000)
+_IDENTIFY = const(25)
+# So many blinks as the place of the state's name; docs/lamp.md says what to do.
+_NAMES = const("ok wifi gate broker refused sensor safe")
 
 
 def blinks(name: str) -> int:
     """Return how often the lamp blinks for a state."""
-    return next(code[0] for code in CODES if code[1] == name)
+    return _NAMES.split().index(name) + 1
 
 
 def state(device: object) -> str:
@@ -48,7 +40,7 @@ class Lamp:
 
     def identify(self) -> None:
         """Flicker for 10 s, so that a person sees which device this is."""
-        self.wanted = IDENTIFY
+        self.wanted = _IDENTIFY
 
     async def run(self) -> None:
         """Blink for ever."""
@@ -59,8 +51,8 @@ class Lamp:
                 continue
             name = state(self.device)
             for _ in range(blinks(name)):
-                await self._blink(ON_MS, OFF_MS)
-            await self._pause(OK_PAUSE_MS if name == "ok" else PAUSE_MS)
+                await self._blink(_ON_MS, _OFF_MS)
+            await self._pause(_OK_PAUSE_MS if name == "ok" else _PAUSE_MS)
 
     async def _blink(self, on_ms: int, off_ms: int) -> None:
         self.led(True)
@@ -70,5 +62,5 @@ class Lamp:
 
     async def _pause(self, ms: int) -> None:
         while ms > 0 and not self.wanted:
-            await asyncio.sleep_ms(OFF_MS)
-            ms -= OFF_MS
+            await asyncio.sleep_ms(_OFF_MS)
+            ms -= _OFF_MS

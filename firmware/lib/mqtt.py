@@ -43,19 +43,23 @@ def _text(value: str | bytes) -> bytes:
     return struct.pack(">H", len(data)) + data
 
 
-def _packet(kind: int, body: bytes) -> bytes:
-    n = len(body)
+def _packet(kind: int, data: bytes) -> bytes:
+    n = len(data)
     head = bytearray((kind,))
     while n > 127:
         head.append(n & 127 | 128)
         n >>= 7
     head.append(n)
-    return bytes(head) + body
+    return bytes(head) + data
 
 
 class Client:
     """The connection to the first broker of the list that answers; `arrived(topic, payload)` hears every
-    message, whose payload stands only until it returns."""
+    message, whose payload stands only until it returns.
+
+    Where there are `authorities`, it goes over TLS with the context `tls(authority)`, one after the other, so
+    that `ca` is the one that has proved the broker.
+    """
 
     def __init__(
         self, identity: str, brokers: list, login: tuple, will: tuple, arrived: object, in_bytes: int = 2048
@@ -67,7 +71,10 @@ class Client:
         self.arrived = arrived
         self.subscriptions = []
         self.joined = []
+        self.authorities = []
         self.tls = None
+        self.ca = None
+        self.broker = None
         self.network = None
         self.astray = None
         self.keepalive = 60
@@ -154,10 +161,8 @@ class Client:
         """Connect and live until the connection ends, which raises."""
         if self.network:
             await self.network()
-        try:
-            stream = await asyncio.wait_for(self._open(host, port), _CONNECT_S)
-        except ValueError as error:  # what MicroPython makes of a certificate that it doesn't believe
-            raise Refused(str(error).strip())
+        stream = await self._reach(host, port)
+        self.broker = "%s:%d" % (host, port)
         tasks = [asyncio.create_task(self._until_it_ends(work(stream))) for work in (self._read, self._write)]
         try:
             self._join(stream)
@@ -169,11 +174,21 @@ class Client:
             stream.close()
             await stream.wait_closed()
 
+    async def _reach(self, host: str, port: int) -> asyncio.StreamReader:
+        why = None
+        for authority in tuple(self.authorities) or (None,):
+            self.ca = authority
+            try:
+                return await asyncio.wait_for(self._open(host, port), _CONNECT_S)
+            except ValueError as error:  # what MicroPython makes of a certificate that it doesn't believe
+                why = error
+        raise Refused(str(why).strip())
+
     async def _open(self, host: str, port: int) -> asyncio.StreamReader:
         # The keyword stands only where it is needed: ports without TLS don't know it.
         stream, _ = await (
-            asyncio.open_connection(host, port, ssl=self.tls, server_hostname=host)
-            if self.tls
+            asyncio.open_connection(host, port, ssl=self.tls(self.ca), server_hostname=host)
+            if self.ca
             else asyncio.open_connection(host, port)
         )
         try:
@@ -251,13 +266,13 @@ class Client:
                 raise OSError("no PUBACK")
             self._put(b"\xc0\x00")
 
-    def _put(self, packet: bytes) -> None:
+    def _put(self, data: bytes) -> None:
         """Write at once where the network takes it; what it doesn't take is copied and follows."""
         if self._busy:
-            self._out.append(bytes(packet))
+            self._out.append(bytes(data))
             return
         try:
-            self._stream.write(packet)
+            self._stream.write(data)
         except OSError as error:
             self._end(error)
         if self._stream.out_buf:
@@ -291,12 +306,12 @@ class Client:
             self._heard = self._ticks.now()
             self._take(head[0], body)
 
-    async def _fill(self, stream: asyncio.StreamReader, part: memoryview) -> None:
-        while len(part):
-            n = await stream.readinto(part)
+    async def _fill(self, stream: asyncio.StreamReader, data: memoryview) -> None:
+        while len(data):
+            n = await stream.readinto(data)
             if n == 0:
                 raise EOFError
-            part = part[n or 0 :]
+            data = data[n or 0 :]
 
     async def _skip(self, stream: asyncio.StreamReader, size: int) -> None:
         self.oversize += 1
@@ -305,20 +320,20 @@ class Client:
             await self._fill(stream, self._in[:n])
             size -= n
 
-    def _take(self, kind: int, body: memoryview) -> None:
+    def _take(self, kind: int, data: memoryview) -> None:
         if kind == 0x40:
-            _, acked = self._acks.pop(body[0] << 8 | body[1], (0, None))
+            _, acked = self._acks.pop(data[0] << 8 | data[1], (0, None))
             if acked:
                 acked(True)
         elif kind == 0x90:
-            denied = bytes(body[2:]).count(b"\x80")
+            denied = bytes(data[2:]).count(b"\x80")
             self.denied += denied
             if denied:
                 print("broker", _UNHEARD)
         elif kind & 0xF0 == 0x30:
-            at = 2 + (body[0] << 8 | body[1])
-            topic = str(body[2:at], "utf-8")
+            at = 2 + (data[0] << 8 | data[1])
+            topic = str(data[2:at], "utf-8")
             if kind & 0x06:
-                self._put(b"\x40\x02" + bytes(body[at : at + 2]))
+                self._put(b"\x40\x02" + bytes(data[at : at + 2]))
                 at += 2
-            self.arrived(topic, body[at:])
+            self.arrived(topic, data[at:])

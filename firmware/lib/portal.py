@@ -2,10 +2,12 @@
 
 import asyncio
 
+from micropython import const
+
 # Answers 204 and nothing else where nobody stands between.
-PROBE = ("connectivitycheck.gstatic.com", 80, "/generate_204")
-ASK_S = 10
-LONGEST = 600
+_PROBE = const(("connectivitycheck.gstatic.com", 80, "/generate_204"))
+_ASK_S = const(10)
+_LONGEST = const(600)
 
 
 def verdict(head: bytes) -> str:
@@ -31,10 +33,10 @@ def _host(url: bytes) -> str:
     return str(rest, "utf-8")[:60]
 
 
-async def ask(probe: tuple = PROBE) -> str:
+async def ask(probe: list | None = None) -> str:
     """Return the verdict on the network that the device is in; "" where the probe has no answer."""
     try:
-        return verdict(await asyncio.wait_for(_head(*probe), ASK_S))
+        return verdict(await asyncio.wait_for(_head(*(probe or _PROBE)), _ASK_S))
     except (OSError, EOFError, asyncio.TimeoutError):
         return ""
 
@@ -44,7 +46,7 @@ async def _head(host: str, port: int, path: str) -> bytes:
     try:
         stream.write(b"GET %s HTTP/1.0\r\nHost: %s\r\n\r\n" % (path.encode(), host.encode()))
         await stream.drain()
-        return await stream.read(LONGEST)
+        return await stream.read(_LONGEST)
     finally:
         stream.close()
         await stream.wait_closed()

@@ -6,16 +6,18 @@ import errno
 
 from lib import ticks as tick
 from lib.device import Device, Reboot
+from lib.seal import key
 from lib.stage import Refused, Stage
 from lib.update import described, word_against
+from micropython import const
 
 # The stream is flushed and acknowledged at multiples of this.
-UNIT = 4096
+_UNIT = const(4096)
 # Without progress for so long, or in so many boots, the device goes back to its work. [machine ms]
-IDLE_MS = 120000
-BOOTS = 8
+_IDLE_MS = const(120000)
+_BOOTS = const(8)
 # Words after which whoever offers may offer again; the others end the boot.
-AGAIN = ("chunk", "offer", "sum")
+_AGAIN = const(("chunk", "offer", "sum"))
 
 
 class Receiver:
@@ -48,7 +50,7 @@ class Receiver:
 
     def _count(self) -> None:
         receiving = self.slots.facts["receiving"]
-        if receiving["boots"] >= BOOTS:
+        if receiving["boots"] >= _BOOTS:
             self._leave()
         self.slots.store(receiving=dict(receiving, boots=receiving["boots"] + 1))
 
@@ -57,7 +59,7 @@ class Receiver:
         raise Reboot("update")
 
     async def _watch(self) -> None:
-        while not self._over and tick.diff(self._ticks.now(), self._heard) < IDLE_MS:
+        while not self._over and tick.diff(self._ticks.now(), self._heard) < _IDLE_MS:
             await asyncio.sleep_ms(200)
         self._leave()
 
@@ -74,17 +76,10 @@ class Receiver:
             self._refuse(command, "key" if error.errno == errno.ENOENT else "room")
 
     def _found(self) -> Stage:
-        config = self.config
-        stage = Stage(self.slots, (config["id"], config["kind"], self.board.chip), self._key())
+        config, slots = self.config, self.slots
+        stage = Stage(slots, (config["id"], config["kind"], self.board.chip), key(config, slots.root))
         stage.resume()
         return stage
-
-    def _key(self) -> bytes:
-        key = self.config.get("update_key")
-        if not key:
-            with open(self.slots.root + "/update.key") as file:
-                key = file.read()
-        return binascii.unhexlify(key.strip())
 
     def _offer(self, command: dict) -> None:
         word = word_against(self.slots, command["release"])
@@ -114,7 +109,7 @@ class Receiver:
     def _take(self, command: dict, data: bytes) -> None:
         before = self.stage.at
         self.stage.take(data)
-        if self.stage.at // UNIT > before // UNIT or self.stage.at == self.stage.total:
+        if self.stage.at // _UNIT > before // _UNIT or self.stage.at == self.stage.total:
             self.stage.flush()
             self._answer(command)
 
@@ -131,7 +126,7 @@ class Receiver:
 
     def _refuse(self, command: dict, word: str) -> None:
         self.device.reply(command, ("release", command.get("release")), ("error", word))
-        self._over = self._over or word not in AGAIN
+        self._over = self._over or word not in _AGAIN
 
     async def _switch_ever(self) -> None:
         while True:

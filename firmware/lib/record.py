@@ -8,14 +8,14 @@ DAMAGED, OPEN, ROW, CLOSE = 0, 1, 2, 3
 MISSING = -0x40000000
 
 
-def pack_row(row: list, before: list | None) -> bytearray:
+def pack_row(row: list, last: list | None) -> bytearray:
     """Pack a row of integers and None as differences to the row before; 1 byte for one within ±63."""
     out = bytearray()
     for i, value in enumerate(row):
         if value is None:
             out.append(0)
             continue
-        n = value - (before[i] or 0) if before else value
+        n = value - (last[i] or 0) if last else value
         n = (n << 1 if n >= 0 else ~(n << 1)) + 1
         while n > 127:
             out.append(n & 127 | 128)
@@ -24,9 +24,9 @@ def pack_row(row: list, before: list | None) -> bytearray:
     return out
 
 
-def unpack_row(data: bytes, at: int, values: object, base: int, width: int) -> None:
-    """Unpack the row at `at` to values[base : base + width]; the row before it stands before that."""
-    for i in range(base, base + width):
+def unpack_row(data: bytes, at: int, values: object, base: int, size: int) -> None:
+    """Unpack the row at `at` to values[base : base + size]; the row before it stands before that."""
+    for i in range(base, base + size):
         n = shift = 0
         while data[at] > 127:
             n |= (data[at] & 127) << shift
@@ -37,7 +37,7 @@ def unpack_row(data: bytes, at: int, values: object, base: int, width: int) -> N
         if not n:
             values[i] = MISSING
             continue
-        before = values[i - width] if base else 0
+        before = values[i - size] if base else 0
         values[i] = (-(n >> 1) if not n & 1 else n >> 1) + (0 if before == MISSING else before)
 
 

@@ -10,37 +10,21 @@ import json
 import os
 import sys
 
-BLOCK = 4096
-PIECE = 512
-MOST_MANIFEST = 16384
+from lib.seal import holds
+from micropython import const
+
+_BLOCK = const(4096)
+_PIECE = const(512)
+_MOST_MANIFEST = const(16384)
 
 
 class Refused(Exception):
     """The release, or a part of it, isn't taken; the argument is the word for why."""
 
 
-def mac(key: bytes, parts: object) -> bytes:
-    """HMAC-SHA256 (RFC 2104) of the joined parts; the key has at most 64 bytes."""
-    key = key + bytes(64 - len(key))
-    inner = hashlib.sha256(bytes(b ^ 0x36 for b in key))
-    for part in parts:
-        inner.update(part)
-    outer = hashlib.sha256(bytes(b ^ 0x5C for b in key))
-    outer.update(inner.digest())
-    return outer.digest()
-
-
-def same(one: bytes, other: bytes) -> bool:
-    """Compare in a time that doesn't tell where they differ."""
-    different = len(one) ^ len(other)
-    for a, b in zip(one, other):
-        different |= a ^ b
-    return not different
-
-
 def pieces(path: str):
     """Yield a file's bytes; each piece stands until the next."""
-    buf = memoryview(bytearray(PIECE))
+    buf = memoryview(bytearray(_PIECE))
     with open(path, "rb") as file:
         while True:
             n = file.readinto(buf)
@@ -120,7 +104,7 @@ class Stage:
 
     def offer(self, release: int, manifest: int, code: str) -> None:
         """Begin or go on with a release that has been judged; raise Refused."""
-        if not 0 < manifest <= MOST_MANIFEST or len(code) != 64:
+        if not 0 < manifest <= _MOST_MANIFEST or len(code) != 64:
             raise Refused("manifest")
         if self.offered != [release, manifest, code]:
             self._begin([release, manifest, code])
@@ -236,7 +220,7 @@ class Stage:
         """Judge the manifest; raise Refused, and forget the release, where it isn't to be believed."""
         path = self.folder + "/manifest"
         try:
-            if not same(mac(self.key, pieces(path)), binascii.unhexlify(self.offered[2])):
+            if not holds(self.key, pieces(path), self.offered[2]):
                 raise Refused("mac")
             with open(path, "rb") as file:
                 self._accept(json.loads(file.readline()), resumed)
@@ -257,7 +241,7 @@ class Stage:
             if len(digest) != 64 or length < 1 or name[0] == "/" or ".." in name:
                 raise Refused("manifest")
             total += length
-            blocks += length // BLOCK + 1
-        if not resumed and blocks * BLOCK > free(self.slots.root):
+            blocks += length // _BLOCK + 1
+        if not resumed and blocks * _BLOCK > free(self.slots.root):
             raise Refused("room")
         self.total = total

@@ -26,6 +26,8 @@ def application(config: dict, board: object) -> object:
 def run(config: dict, board: object) -> str:
     """Run until the device is to start again; return the cause."""
     flash = board.flash
+    board.turns = call("lib.turns", "begin", flash, config)
+    board.settle(config)
     board.cause, board.failures, board.utc_kept = call("lib.boots", "begin", flash, board.cause)
     board.crash = call("lib.crashes", "last", flash)
     one = None

@@ -9,14 +9,9 @@ MASK = 0x3FFFFFFF
 _HALF = const(0x20000000)
 
 
-def add(moment: int, delay: int) -> int:
-    """Return the tick `delay` [ms] after `moment`."""
-    return (moment + delay) & MASK
-
-
-def diff(later: int, earlier: int) -> int:
-    """Return later minus earlier [ms], right for spans below 2^29 ms (6.2 days)."""
-    return ((later - earlier + _HALF) & MASK) - _HALF
+def diff(now: int, last: int) -> int:
+    """Return now minus last [ms], right for spans below 2^29 ms (6.2 days)."""
+    return ((now - last + _HALF) & MASK) - _HALF
 
 
 class Ticks:

@@ -1,9 +1,10 @@
 """A version on trial: what it must show to be kept."""
 
 from lib.device import Reboot
+from micropython import const
 
-TRIAL_S = 600
-LOOK_MS = 1000
+_TRIAL_S = const(600)
+_LOOK_MS = const(1000)
 
 
 async def prove(update: object) -> None:
@@ -13,12 +14,12 @@ async def prove(update: object) -> None:
         slots.roll_back("room")
         return
     proof = Proof(update)
-    end = device.clock.up() + device.config.get("trial_s", TRIAL_S)
+    end = device.clock.up() + device.config.get("trial_s", _TRIAL_S)
     while proof.lacks():
         if device.clock.up() >= end:
             slots.roll_back(proof.lacks())
             raise Reboot("update")
-        await device.ticks.sleep(LOOK_MS)
+        await device.ticks.sleep(_LOOK_MS)
     proof.end()
     confirm(slots)
     device.inform()

@@ -58,7 +58,7 @@ class Update:
         ):
             word = "early"
         if not word:
-            word = self._leave(works)
+            word = "trial" if self.device.board.turns["turning"] else self._leave(works)
         self.device.reply(
             command, ("release", command["release"]), ("error", word) if word else ("receiving", True)
         )

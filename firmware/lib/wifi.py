@@ -2,13 +2,15 @@
 
 import asyncio
 
-from lib.portal import PROBE, ask
+from lib.seldom import call
+from micropython import const
 
 MOST = 4
-JOIN_MS, POLL_MS = 20000, 200
+_JOIN_MS = const(20000)
+_POLL_MS = const(200)
 # Rounds through all brokers without a connection, and the next network has its turn.
-ROUNDS = 2
-STUCK = 8
+_ROUNDS = const(2)
+_STUCK = const(8)
 # The radio's numbers for why it isn't connected; what isn't here is still under way.
 WHY = {
     200: "signal lost",
@@ -21,7 +23,7 @@ WHY = {
     212: "signal too weak",
 }
 # Kinds of security that want a person's name: 802.1X.
-ENTERPRISE = (5, 10, 14, 15)
+_ENTERPRISE = const((5, 10, 14, 15))
 
 
 class NoWifi(OSError):
@@ -48,7 +50,7 @@ class Wifi:
     def __init__(self, radio: object, entries: list, probe: list | None = None) -> None:
         self.radio = radio
         self.networks = [Network(entry) for entry in entries[:MOST]]
-        self.probe = probe or PROBE
+        self.probe = probe
         self.at = None  # the network that it is in
         self.next = 0
         self._rounds = 0
@@ -79,7 +81,7 @@ class Wifi:
                 return
         self._look()
         self._lost += 1
-        if not self._lost % STUCK:  # a radio that has got stuck begins anew
+        if not self._lost % _STUCK:  # a radio that has got stuck begins anew
             self.radio.active(False)
         raise NoWifi(self.trouble)
 
@@ -87,11 +89,11 @@ class Wifi:
         """Hear that no broker answered in so many rounds: is it a page, and is another network better?"""
         if not self.at or not self.radio.isconnected():
             return
-        page = await ask(self.probe)
+        page = await call("lib.portal", "ask", self.probe)
         if page:
             self.at.why = page
         self._rounds += 1
-        if len(self.networks) > 1 and (page or self._rounds >= ROUNDS):
+        if len(self.networks) > 1 and (page or self._rounds >= _ROUNDS):
             self.next = (self.networks.index(self.at) + 1) % len(self.networks)
             self.at = None
             self.radio.disconnect()
@@ -107,9 +109,9 @@ class Wifi:
         self.radio.ifconfig(tuple(network.address) if network.address else "dhcp")
         self.radio.connect(network.name, network.password)
         waited = 0
-        while waited < JOIN_MS:
-            await asyncio.sleep_ms(POLL_MS)
-            waited += POLL_MS
+        while waited < _JOIN_MS:
+            await asyncio.sleep_ms(_POLL_MS)
+            waited += _POLL_MS
             if self.radio.isconnected():
                 network.why = network.why if network.why.startswith("captive") else ""
                 self.at = network
@@ -127,7 +129,7 @@ class Wifi:
         except (OSError, UnicodeError):
             return
         for network in self.networks:
-            if seen.get(network.name) in ENTERPRISE:
+            if seen.get(network.name) in _ENTERPRISE:
                 network.why = "802.1X, which this device can't do"
             elif network.name not in seen and network.hidden:
                 network.why = "hidden: not there, or its name or password is wrong"

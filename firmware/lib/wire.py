@@ -6,7 +6,6 @@ from lib.record import MISSING
 from lib.sheet import Full, Sheet
 
 MAX_ROWS = 60
-MAX_BYTES = 8192
 
 
 class Scaled:
@@ -30,58 +29,58 @@ def decimal(value: int | None, scale: int) -> bytes:
     return b"%s%d.%s" % (sign, whole, (b"%02d" % part if scale == 100 else b"%d" % part).rstrip(b"0"))
 
 
-def put(out: Sheet, value: object) -> None:
+def put(sheet: Sheet, value: object) -> None:
     """Write one value; an object is a tuple of (key, value) pairs."""
     if isinstance(value, tuple):
-        _object(out, value)
+        _object(sheet, value)
     elif isinstance(value, list):
-        _array(out, value)
+        _array(sheet, value)
     elif isinstance(value, Scaled):
-        out.put(decimal(value.value, value.scale))
+        sheet.put(decimal(value.value, value.scale))
     else:
-        out.put(json.dumps(value).encode())
+        sheet.put(json.dumps(value).encode())
 
 
-def _object(out: Sheet, pairs: tuple) -> None:
-    out.put(b"{")
-    _pairs(out, pairs)
-    out.put(b"}")
+def _object(sheet: Sheet, facts: tuple) -> None:
+    sheet.put(b"{")
+    _pairs(sheet, facts)
+    sheet.put(b"}")
 
 
-def _pairs(out: Sheet, pairs: tuple) -> None:
+def _pairs(sheet: Sheet, facts: tuple) -> None:
     mark = b'"%s":'
-    for key, value in pairs:
-        out.put(mark % key.encode())
-        put(out, value)
+    for key, value in facts:
+        sheet.put(mark % key.encode())
+        put(sheet, value)
         mark = b',"%s":'
 
 
-def _array(out: Sheet, values: list) -> None:
-    out.put(b"[")
+def _array(sheet: Sheet, values: list) -> None:
+    sheet.put(b"[")
     for i, value in enumerate(values):
         if i:
-            out.put(b",")
-        put(out, value)
-    out.put(b"]")
+            sheet.put(b",")
+        put(sheet, value)
+    sheet.put(b"]")
 
 
-def text(pairs: tuple, size: int = 128) -> bytes:
+def text(facts: tuple, size: int = 128) -> bytes:
     """Return an object given as (key, value) pairs, on a page that is no larger than it must."""
     while True:
         out = Sheet(size)
         try:
-            put(out, pairs)
+            put(out, facts)
         except Full:
             size *= 2
             continue
         return out.text()
 
 
-def batch(out: Sheet, log: str, batch: object) -> None:
+def batch(sheet: Sheet, log: str, batch: object) -> None:
     """Write a batch of the spool as the payload of `obs`."""
-    out.put(b"{")
+    sheet.put(b"{")
     _pairs(
-        out,
+        sheet,
         (
             ("log", log),
             ("seq", batch.seq),
@@ -93,11 +92,11 @@ def batch(out: Sheet, log: str, batch: object) -> None:
     )
     width = len(batch.columns)
     for column, (name, scale) in enumerate(batch.columns):
-        out.put(b',"%s":[' % name.encode())
+        sheet.put(b',"%s":[' % name.encode())
         for i in range(batch.count):
             value = batch.values[i * width + column]
             if i:
-                out.put(b",")
-            out.put(decimal(None if value == MISSING else value, scale))
-        out.put(b"]")
-    out.put(b"}")
+                sheet.put(b",")
+            sheet.put(decimal(None if value == MISSING else value, scale))
+        sheet.put(b"]")
+    sheet.put(b"}")

@@ -6,7 +6,7 @@ from micropython import const
 # Of what two sensors measure, these stand as two channels; of the rest the first sensor's stands alone.
 _CHANNELS = const(("pm25", "pm10"))
 # What is told at once: a change by this much [the quantity's unit] and by this percentage.
-JUMPS = (("pm25", 15, 30), ("pm25_a", 15, 30), ("pm10", 25, 30), ("pm10_a", 25, 30), ("co2", 300, 25))
+_JUMPS = const((("pm25", 15, 30), ("pm25_a", 15, 30), ("pm10", 25, 30), ("pm10_a", 25, 30), ("co2", 300, 25)))
 
 # With a duty cycle, what a sensor says in this time behind its warm-up is the sample.
 _SETTLE_MS = const(10000)
@@ -23,18 +23,20 @@ _QUIET_ROWS = const(3)
 
 def name_columns(sensors: list) -> list:
     """Return the names of each sensor's columns, None where one isn't kept."""
-    given = {}
+    every = [name for columns in sensors for name, _ in columns]
+    named = []
+    at = 0
     for columns in sensors:
+        names = []
         for name, _ in columns:
-            given[name] = given.get(name, 0) + 1
-    return [[_next_name(name, given, seen) for name, _ in columns] for seen in [{}] for columns in sensors]
-
-
-def _next_name(name: str, given: dict, seen: dict) -> str | None:
-    n = seen[name] = seen.get(name, -1) + 1
-    if given[name] > 1 and name in _CHANNELS:
-        return name + "_" + "ab"[n] if n < 2 else None
-    return None if n else name
+            n = every[:at].count(name)
+            at += 1
+            if name in _CHANNELS and every.count(name) > 1:
+                names.append(name + "_" + "ab"[n] if n < 2 else None)
+            else:
+                names.append(None if n else name)
+        named.append(names)
+    return named
 
 
 class Sensors:
@@ -159,7 +161,7 @@ class Jump:
         names = [name for name, _ in columns]
         self._limits = [
             (names.index(name), least * columns[names.index(name)][1], share)
-            for name, least, share in JUMPS
+            for name, least, share in _JUMPS
             if name in names
         ]
         self._before = None
@@ -167,13 +169,14 @@ class Jump:
     def __call__(self, row: list) -> bool:
         """Return whether the row has jumped."""
         before, self._before = self._before, row
-        return before is not None and any(self._jumped(row[i], before[i], x, s) for i, x, s in self._limits)
-
-    def _jumped(self, value: int | None, before: int | None, least: int, share: int) -> bool:
-        if value is None or before is None:
-            return False
-        change = abs(value - before)
-        return change >= least and change * 100 >= before * share
+        for i, least, share in self._limits if before else ():
+            value, last = row[i], before[i]
+            if value is None or last is None:
+                continue
+            change = abs(value - last)
+            if change >= least and change * 100 >= last * share:
+                return True
+        return False
 
 
 class Sampler:

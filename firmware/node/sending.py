@@ -3,7 +3,7 @@
 from lib import wire
 from micropython import const
 
-WINDOW = 4
+_WINDOW = const(4)
 _MAX_REQUESTS = const(8)
 _MAX_RUNS = const(16)
 
@@ -69,7 +69,7 @@ class Request:
 
 
 class Sender:
-    """Keeps at most WINDOW batches in flight; `pump` is called whenever there may be something to send."""
+    """Keeps at most _WINDOW batches in flight; `pump` is called whenever there may be something to send."""
 
     def __init__(self, device: object, spool: object) -> None:
         self.device = device
@@ -90,28 +90,26 @@ class Sender:
     def pump(self) -> None:
         """Fill the window."""
         self.acked.skip(self.spool.first)
-        while self.client.connected and len(self.flying) < WINDOW:
-            if not (self._send_fresh() or self._send_requested() or self._send_backlog()):
+        while self.client.connected and len(self.flying) < _WINDOW:
+            if not (
+                self._send_own(self.fresh, _WINDOW)
+                or self._send_requested()
+                or self._send_own(self.acked.cursor, _WINDOW - 1)
+            ):
                 return
 
-    def _send_fresh(self) -> bool:
-        return self._send_own(self.fresh, WINDOW)
-
-    def _send_backlog(self) -> bool:
-        return self._send_own(self.acked.cursor, WINDOW - 1)
-
-    def _send_own(self, seq: int, window: int) -> bool:
+    def _send_own(self, seq: int, limit: int) -> bool:
         seq = self.acked.after(seq)
         while seq in self.flying:
             seq = self.acked.after(seq + 1)
-        if seq >= self.spool.end or len(self.flying) >= window:
+        if seq >= self.spool.end or len(self.flying) >= limit:
             return False
         if not self._launch(seq, None):
             self._settle(seq)
         return True
 
     def _send_requested(self) -> bool:
-        if not self.requests or len(self.flying) >= WINDOW - 1:
+        if not self.requests or len(self.flying) >= _WINDOW - 1:
             return False
         request = self.requests[0]
         seq, request.at = request.at, request.at + 1

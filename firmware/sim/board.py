@@ -187,13 +187,14 @@ class Board:
         """Return the actuator's output."""
         return Gpio(self._wire("gpio"))
 
-    def tls(self, config: dict) -> object | None:
-        """Return the TLS context, None without `tls` in the configuration."""
-        if not config.get("tls"):
-            return None
-        from lib.trust import context
+    def settle(self, config: dict) -> None:
+        """Take the settings that are in force; a radio where `sim.points` says what it finds."""
+        points = config["sim"].get("points")
+        if points is not None:
+            from lib.wifi import Wifi
+            from sim.radio import Radio
 
-        return context(config)
+            self.wifi = Wifi(Radio(points), config["wifi"], config.get("probe"))
 
     def watchdog(self, ms: int) -> object:
         """Return what feeds the watchdog: with `sim.watchdog_s` a real one, which kills."""

@@ -3,9 +3,12 @@
 # Small, because what is compiled here stays in the heap; the rest may come compiled.
 import sys
 
-HOME = __file__[: -len("sim/main.py")] or "./"
-# The application of the source tree is what the cable would have brought.
-sys.path[:0] = [HOME[:-1], HOME + "boot"]
+import vfs
+
+# The application of the source tree is what the cable would have brought. Each module keeps its path, so that
+# is as short as on a board.
+vfs.mount(vfs.VfsPosix(__file__[: -len("sim/main.py")] or "."), "/w")
+sys.path[:0] = ["/w", "/w/boot"]
 
 from sim.power import main
 

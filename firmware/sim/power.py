@@ -15,9 +15,9 @@ from slots import Slots
 
 FLASH = "/flash"
 # A crash on a board is followed by the boot's own time.
-PAUSE_S = {"reboot": 0, "update": 0}
+PAUSE_S = {"reboot": 0, "update": 0, "turn": 0}
 # With `sim.exit` every boot is a process of its own, begun with its cause, and so has a heap of its own.
-EXITS = {"crash": 70, "reboot": 71, "update": 72}
+EXITS = {"crash": 70, "reboot": 71, "update": 72, "turn": 71}
 
 
 def boot(config: dict, cause: str) -> str:
@@ -41,11 +41,11 @@ def main() -> int:
     if not 2 <= len(sys.argv) <= 3:
         print("usage: micropython -X heapsize=128k firmware/sim/main.py CONFIG.json")
         return 2
-    with open(sys.argv[1]) as file:
-        config = json.load(file)
     path, modules = list(sys.path), list(sys.modules)
     cause = sys.argv[2] if len(sys.argv) == 3 else "power"
     while True:
+        with open(sys.argv[1]) as file:
+            config = json.load(file)
         mount(config["sim"], FLASH)
         cause = boot(config, cause)
         vfs.umount(FLASH)

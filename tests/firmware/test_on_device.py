@@ -10,7 +10,18 @@ HERE = Path(__file__).parent / "on_device"
 
 @pytest.mark.parametrize(
     "script",
-    ["caring", "controlling", "drivers", "joining", "keeping", "saying", "sending", "timing", "updating"],
+    [
+        "caring",
+        "controlling",
+        "drivers",
+        "joining",
+        "keeping",
+        "saying",
+        "sending",
+        "timing",
+        "turning",
+        "updating",
+    ],
 )
 def test_on_micropython(micropython: str, script: str) -> None:
     command = [micropython, "-X", "heapsize=4m", str(HERE / "run.py"), script]

@@ -107,10 +107,10 @@ def portal(config):
     import asyncio
 
     try:
-        from lib.portal import PROBE, ask
+        from lib.portal import ask
     except ImportError:
         return ""
-    return asyncio.run(ask(config.get("probe") or PROBE))
+    return asyncio.run(ask(config.get("probe")))
 
 
 def text(value):

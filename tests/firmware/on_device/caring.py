@@ -127,7 +127,7 @@ def test_the_lamp_names_what_a_device_is_in() -> None:
     assert lamp.state(_device(False, wifi=page)) == "gate"
     assert lamp.state(_device(False, error="Refused('not authorised',)")) == "refused"
     assert lamp.state(_device(False)) == "broker"
-    assert sorted(code[0] for code in lamp.CODES) == list(range(1, 8))
+    assert [lamp.blinks(name) for name in ("ok", "sensor", "safe")] == [1, 6, 7]
 
 
 def test_the_lamp_blinks_and_identifies() -> None:

@@ -1,5 +1,5 @@
 from lib import ticks as tick
-from lib.clock import PATIENCE, Clock
+from lib.clock import Clock
 
 
 class Ticks:
@@ -15,10 +15,9 @@ class Ticks:
 def test_differences_over_the_wrap() -> None:
     assert tick.diff(5, 0x3FFFFFFE) == 7
     assert tick.diff(0x3FFFFFFE, 5) == -7
-    assert tick.add(0x3FFFFFFE, 7) == 5
     for start in (0, 1, 1 << 29, 0x3FFFFFFF):
         for span in (0, 1, 100000, (1 << 29) - 1):
-            assert tick.diff(tick.add(start, span), start) == span
+            assert tick.diff((start + span) & tick.MASK, start) == span
 
 
 def test_uptime_goes_on_over_many_wraps() -> None:
@@ -55,7 +54,7 @@ def test_a_message_ahead_is_believed_at_once_and_one_behind_only_with_patience()
     assert clock.utc() == 1763778000
     assert clock.offer(1763778003)
     assert clock.utc() == 1763778003
-    for i in range(PATIENCE - 1):
+    for i in range(7):
         assert not clock.offer(1763777000 - i)
     assert clock.offer(1763777001)
     assert clock.utc() == 1763777001

@@ -5,7 +5,8 @@ import hashlib
 import json
 import os
 
-from lib.stage import Refused, Stage, mac, same
+from lib.seal import mac, same
+from lib.stage import Refused, Stage
 from lib.trial import confirm
 from lib.update import word_against
 from memory import Random, mount, unmount
