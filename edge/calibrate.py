@@ -93,6 +93,20 @@ def correct(readings: Readings, memory: Memory, network: Network) -> tuple[Readi
     return named, passing.after() if passing else memory
 
 
+def covered(new: Network, old: Network) -> bool:
+    """Whether what is remembered for `old` is enough for `new`."""
+    before = Recipes.of(old).tracks
+    return all(before.get(track, 0) == depth for track, depth in Recipes.of(new).tracks.items())
+
+
+def recalled(tail: Readings, network: Network, newest: Mapping[str, int] | None = None) -> Memory:
+    """The memory after a history, as `edge.check.rebuild` has quality control's state."""
+    memory = correct(tail, Memory.empty(), network)[1]
+    if not Recipes.of(network).tracks:
+        return memory
+    return memory.told(newest or {})
+
+
 @dataclass(frozen=True, slots=True)
 class Recipe:
     """One correction: numbers, or arrays with one of them per row; `identity`: the value is the raw one in

@@ -29,10 +29,10 @@ from gateway.live import Live
 from gateway.metrics import Metrics
 from gateway.outflow import InfluxCursor
 from gateway.present import Alarms, Present
-from gateway.recall import recall
+from gateway.recall import recall, remembered
 from gateway.receive import Broker, Receiver
-from gateway.river import River
 from gateway.reference.transport import Client
+from gateway.river import River
 from gateway.stages import Calibrate, Check, Deduplicate, Journalise
 from gateway.training import load_current
 
@@ -54,9 +54,9 @@ class Options:
     train_first: float = 600.0
     train_every: float = 6 * 3600.0
     linger: float = 0.1
-
     references: Client | None = None
     reference_every: float = 1800.0
+
 
 class Busy(Problem):
     """Another gateway uses this data folder."""
@@ -93,7 +93,11 @@ class Assembly:
         told = (self.send, self.alarms, metrics, self.term, self.foreign)
         self.actuate = Actuate(live, journal, policy, *told)
         self.hear = Hear(live, self.ledger, self.actuate, metrics)
-        self.check = Check(live, recall(self.ledger, self.history, network, self.present, self.forecaster))
+        judge = recall(self.ledger, self.history, network, self.present, self.forecaster)
+        self.check = Check(live, judge.state)
+        self.calibrate = Calibrate(
+            live, judge.memory, lambda changed: remembered(self.ledger, self.history, changed)
+        )
         decide = Decide(live, policy, self.actuate, self.forecaster, self.clock, metrics)
         # Blocks name these by hash; a changed model is kept when it comes into force.
         journal.keep(decide.policy_hash, "policy", repr(policy).encode())
@@ -102,7 +106,7 @@ class Assembly:
             ("decode", Decode(live, self.clock, metrics, self.foreign)),
             ("deduplicate", Deduplicate(self.ledger, Doubles(journal), self.alarms, metrics)),
             ("check", self.check),
-            ("calibrate", Calibrate(live)),
+            ("calibrate", self.calibrate),
             ("journal", Journalise(journal, self.ledger, live, metrics, self.hear)),
             ("forecast", Forecast(self.forecaster, self.present, live, self.clock, metrics)),
             ("decide", decide),

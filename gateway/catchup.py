@@ -1,15 +1,12 @@
 """Late rows: placed once their boot's clock is known, and judged as one pass over the sorted data would."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import msgspec
-import numpy as np
 
-from edge.calibrate import calibrate
-from edge.check import REACH, Test, revise
 from edge.place import place
-from edge.readings import SECOND, Array, Readings
+from edge.readings import Array, Readings
 from gateway.block import Draft
 from gateway.drafts import readings_draft
 from gateway.history import History
@@ -18,7 +15,8 @@ from gateway.ledger import Ledger
 from gateway.line import SPREAD
 from gateway.live import Live
 from gateway.metrics import Metrics
-from gateway.stages import Check
+from gateway.revision import AHEAD_NS, REACH_NS, WINDOW_NS, Judge, differing, fallen, judge_again
+from gateway.stages import Calibrate, Check
 
 QUIET = 1.0
 """Seconds without news for a node after which its late rows are judged; a backlog comes in many blocks."""
@@ -43,10 +41,17 @@ class Catchup:
     """Appends revision blocks; nothing stored is changed in place."""
 
     def __init__(
-        self, journal: Journal, history: History, ledger: Ledger, live: Live, check: Check, metrics: Metrics
+        self,
+        journal: Journal,
+        history: History,
+        ledger: Ledger,
+        live: Live,
+        check: Check,
+        calibrate: Calibrate,
+        metrics: Metrics,
     ) -> None:
         self._journal, self._history, self._ledger = journal, history, ledger
-        self._live, self._check, self._metrics = live, check, metrics
+        self._live, self._check, self._calibrate, self._metrics = live, check, calibrate, metrics
         self._waits: dict[str, _Wait] = {}
         self._placed: tuple[list[int], int] = ([], -1)
 
@@ -90,12 +95,16 @@ class Catchup:
             return
         first = min(span[0] for span in late.values())
         last = max(span[1] for span in late.values())
-        stored = self._history.read(first - REACH * SECOND, last + REACH * SECOND + 1, set(late))
+        stored = self._history.read(first - REACH_NS, last + REACH_NS + 1, set(late))
         rows = place(stored, self._ledger.boots)
         moved = rows.time != stored.time
-        revised, state = revise(_unjudged(rows, moved), first, last, self._live.network)
-        self._append(calibrate(revised, self._live.network), stored.take(moved), list(late))
-        self._check.state = self._check.state.adopt(state)
+        judged, judge = judge_again(rows, Judge.new(), self._live.network)
+        reached = (rows.time >= first - AHEAD_NS) & (rows.time <= last + WINDOW_NS)
+        fell = moved | fallen(rows, judged) & reached
+        revised = judged.take(moved | differing(rows, judged) & reached)
+        self._append(revised, stored.take(fell), list(late))
+        self._check.state = self._check.state.adopt(judge.state)
+        self._calibrate.memory = self._calibrate.memory.adopt(judge.memory)
         self._metrics.count("revised", len(revised))
 
     def _append(self, rows: Readings, left: Readings, settled: Sequence[str]) -> None:
@@ -103,15 +112,6 @@ class Catchup:
         at = self._live.now
         drafts = readings_draft(rows, at, _erasing(left), "revision", left)
         self._journal.commit(at, drafts, settled=settled)
-
-
-def _unjudged(rows: Readings, moved: Array) -> Readings:
-    """Rows of which those that moved come out of any pass otherwise than they are stored."""
-    if not moved.any():
-        return rows
-    late = np.where(moved, np.uint32(Test.LATE), np.uint32(0))
-    columns = {name: replace(column, tests=column.tests | late) for name, column in rows.columns.items()}
-    return rows.with_columns(columns)
 
 
 def _erasing(left: Readings) -> bytes:

@@ -87,7 +87,7 @@ class Gateway(Assembly):
     def _chores(self) -> list["Chore"]:
         gaps = self.gaps = Gaps(self.ledger, self.live, self.alarms, self.metrics, self.send, self.term)
         catchup = self.catchup = Catchup(
-            self.journal, self.history, self.ledger, self.live, self.check, self.metrics
+            self.journal, self.history, self.ledger, self.live, self.check, self.calibrate, self.metrics
         )
         reload = Reload(self.options.network, self.live, self.journal, self.alarms, self.metrics, self._adopt)
         retraining = self.retraining = Retraining(

@@ -1,12 +1,14 @@
 """The stages between decoding and the journal; what looks ahead and acts stands in `gateway.control`."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 import msgspec
 import numpy as np
 
 from edge import calibrate, check, wire
+from edge.correction.memory import Memory
+from edge.network import Network
 from edge.place import told_by_doubles
 from edge.readings import UNTIMED, Array, Flag, Readings
 from edge.wire import Letter
@@ -118,13 +120,24 @@ class Check:
 
 
 class Calibrate:
-    """Calibrated values and their uncertainty beside the raw ones."""
+    """Calibrated values and their uncertainty beside the raw ones; its memory moves on only once the block is
+    committed. `recall` tells what is to be remembered when changed network files want more of it."""
 
-    def __init__(self, live: Live) -> None:
-        self._live = live
+    def __init__(self, live: Live, memory: Memory, recall: Callable[[Network], Memory]) -> None:
+        self._live, self.memory, self._recall = live, memory, recall
+        self._network = live.network
 
     def __call__(self, block: Block) -> Block:
-        return replace(block, readings=calibrate.calibrate(block.readings, self._live.network))
+        network = self._live.network
+        if network is not self._network:
+            if not calibrate.covered(network, self._network):
+                self.memory = self._recall(network)
+            self._network = network
+        readings, memory = calibrate.correct(block.readings, self.memory, network)
+        return replace(block, readings=readings, then=block.after(lambda: self._move(memory)))
+
+    def _move(self, memory: Memory) -> None:
+        self.memory = memory
 
 
 class Journalise:

@@ -80,6 +80,15 @@ class Memory:
         same = ring is not None and ring.step.shape[1] == depth
         return ring if ring is not None and same else Ring.blank(self.newest.size, depth)
 
+    def told(self, newest: Mapping[str, int]) -> "Memory":
+        """This memory, with nodes whose newest time [ns] is known from elsewhere."""
+        more = self.including(
+            tuple(newest), {track: ring.step.shape[1] for track, ring in self.rings.items()}
+        )
+        slots = np.array([more.slots[node] for node in newest], np.int64)
+        more.newest[slots] = np.maximum(more.newest[slots], np.array(list(newest.values()), np.int64))
+        return more
+
     def adopt(self, other: "Memory") -> "Memory":
         """This memory with the nodes of `other` that have come at least as far there."""
         tracks = {track: ring.step.shape[1] for track, ring in {**other.rings, **self.rings}.items()}

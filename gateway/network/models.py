@@ -14,6 +14,9 @@ from edge.limits import WINDOW
 from gateway.network.agree import Entries
 from gateway.network.shape import Entry, meant
 
+FLEET = "fleet"
+"""What `fitted_as` says of a sensor that the fleet's model serves."""
+
 Found = Models | str
 """What stands in a model file, or what is wrong with it."""
 
@@ -62,14 +65,14 @@ def _read(text: str, path: str) -> Found:
 
 def correction(entry: Entry, models: Mapping[str, Found]) -> Correction | None:
     """The correction that an entry means: its sensor's own by `fitted_as` or else its serial; the fleet's for
-    an entry without a serial. None where there is none."""
+    an entry without a serial, or fitted as "fleet". None where there is none."""
     if not entry["model"]:
         return None
     found = models.get(str(_path(entry.place.file, entry["model"])))
     if not isinstance(found, Models):
         return None
     name = entry["fitted_as"] or entry["serial"]
-    return found.own.get(name) if name else found.fleet
+    return found.own.get(name) if name and name != FLEET else found.fleet
 
 
 def models_can_serve(all: Entries) -> None:

@@ -30,7 +30,7 @@ from gateway.journal import Journal
 from gateway.live import Live
 from gateway.metrics import Metrics
 from gateway.network import load
-from gateway.reassign import differing
+from gateway.revision import differing
 from gateway.table import Table, Words, ordered
 from tests.proof.gateway import Gateway
 from tests.servers import Influx, Mosquitto, wait_until
