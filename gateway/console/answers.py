@@ -44,6 +44,19 @@ class Cell(Answer):
 class NodeNow(Answer):
     """A node and its newest sample."""
 
+class SitingNow(Answer):
+    """How a node stands."""
+
+    kind: str = Field(
+        description="urban, suburban, roadside, background or port; empty: the files don't say."
+    )
+    height_m: float | None = Field(description="Of its inlet above the ground or floor.")
+    road_m: float | None = Field(description="To the next road.")
+    exhaust_m: float | None = Field(description="To the next exhaust.")
+    shelter: bool | None = Field(description="Whether it is sheltered from sun and rain.")
+    said: str = Field(description="In words; empty where the files say nothing.")
+
+
     id: str
     name: str = Field(description="Its room and id, for people.")
     site: str
@@ -52,6 +65,8 @@ class NodeNow(Answer):
     state: State = Field(
         description="`stale` after three intervals, `dead` after ten or with an offline status."
     )
+    siting: SitingNow
+    certificate: str = Field(description="Its certification grade: 1, 2, 3 or none; empty: not said.")
     online: bool | None = Field(description="Its own status; null: never heard.")
     time: datetime | None
     age_s: int | None

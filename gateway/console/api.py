@@ -70,11 +70,18 @@ def past(
     end = end if end is not None else at.board.live.now // SECOND + 1
     start = start if start is not None else max(end - DAY, 0)
     window = Window.of(start, max(end, start + 1), points)
-    law = notice([at.board.network.nodes[node]], said)
+    law = notice(_grades(at.board.network, node, window), said)
     return series(at.history, node, quantity, window, law)
 
 
 def _known(at: Desk, site: str, node: str, quantity: str) -> None:
+def _grades(network: Network, node: str, window: Window) -> Iterable[str]:
+    """The certification grades that a node had within a window."""
+    first, end = window.start * SECOND, window.end * SECOND
+    changes = (place.since for place in network.nodes[node].placements if first < place.since < end)
+    return [network.grade(node, time) for time in (first, *changes)]
+
+
     network = at.board.network
     if site not in network.sites:
         raise Missing("site", site, tuple(network.sites))
@@ -94,7 +101,9 @@ def node(node: NodeId, at: AtDesk, said: Spoken) -> NodeAnswer:
 @api.get("/ledger", summary="Proof of completeness")
 def ledger(at: AtDesk, said: Spoken) -> LedgerAnswer:
     """Per node and log: which sequence numbers are stored, which are lost and why."""
-    return LedgerAnswer(ledger=dict(at.ledger()), notice=notice(at.board.network.nodes.values(), said))
+    network, now = at.board.network, at.board.live.now
+    law = notice((network.grade(node, now) for node in network.nodes), said)
+    return LedgerAnswer(ledger=dict(at.ledger()), notice=law)
 
 
 def _watched(

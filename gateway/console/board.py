@@ -33,15 +33,16 @@ class Missing(Exception):
         self.kind, self.id, self.known = kind, id, known
 
 
-def notice(nodes: Iterable[Node], words: Words) -> Notice:
-    """The three statements that the law wants beside these nodes' data."""
-    grades = sorted({node.grade for node in nodes if node.grade})
+def notice(grades: Iterable[str], words: Words) -> Notice:
+    """The three statements that the law wants beside data of nodes with these grades; a grade that the files
+    don't say is none."""
+    said = sorted({grade or "none" for grade in grades})
     certified = words.gettext(
-        "Certification grade: {grade}", grade=", ".join(spoken.certificate(g, words) for g in grades)
+        "Certification grade: {grade}", grade=", ".join(spoken.certificate(g, words) for g in said)
     )
     return Notice(
         instrument=words.gettext("Measured by a simple monitor (간이측정기)."),
-        grade=certified if grades else words.gettext("Certification grade: none (not certified)"),
+        grade=certified if {*said} - {"none"} else words.gettext("Certification grade: none (not certified)"),
         network=words.gettext("Not data of the national air quality network."),
     )
 
@@ -101,8 +102,8 @@ class Board:
             node=node_now(Stand(node, place), site, limits(site.rooms.get(place.room)), scene),
             sensors=list(fitted[-1].sensors) if fitted else [],
             info=dict(self.live.info.get(id, {})),
-            certificate=node.grade,
-            notice=notice([node], words),
+            certificate=self.network.grade(id, scene.now),
+            notice=notice([self.network.grade(id, scene.now)], words),
         )
 
     def _stranger(self, id: str, scene: Scene) -> NodeAnswer:
@@ -128,7 +129,7 @@ def sites_now(network: Network, scene: Scene) -> Sites:
         clock=spoken.clock(scene.moment, scene.moment, tz, scene.words),
         stalled=scene.stalled,
         sites=lines,
-        notice=notice(network.nodes.values(), scene.words),
+        notice=notice((network.grade(node, scene.now) for node in network.nodes), scene.words),
     )
 
 
@@ -157,7 +158,7 @@ def site_now(site: Site, scene: Scene) -> SiteNow:
         new_nodes=[_new(id, number, scene.words) for id, number in strangers[:MOST_STRANGERS]],
         more_new_nodes=max(0, len(strangers) - MOST_STRANGERS),
         refused=scene.refused,
-        notice=notice((stand.node for stand in stands), scene.words),
+        notice=notice((stand.at.grade or stand.node.grade for stand in stands), scene.words),
     )
 
 

@@ -7,11 +7,11 @@ from typing import Literal
 
 from edge import wire
 from edge.index.korea import rank
-from edge.network import Actuator, Node, Site
+from edge.network import Actuator, Node, Placement, Site
 from edge.quantity import QUANTITIES
 from edge.readings import SECOND, Flag
 from gateway.console import spoken
-from gateway.console.answers import ActuatorNow, Aside, Cell, NodeNow, RawValue, State
+from gateway.console.answers import ActuatorNow, Aside, Cell, NodeNow, RawValue, SitingNow, State
 from gateway.console.grade import GRADES
 from gateway.console.scene import Scene, Stand, utc
 from gateway.live import Acting, Latest, Stranger, Value
@@ -91,6 +91,8 @@ def node_now(stand: Stand, site: Site, limits: Limits, scene: Scene) -> NodeNow:
         room=stand.at.room,
         placement=stand.at.placement,
         state=alive,
+        siting=siting_now(stand.at, scene.words),
+        certificate=stand.at.grade or node.grade,
         online=online,
         time=utc(latest.time) if latest else None,
         age_s=max((scene.now - latest.time) // SECOND, 0) if latest else None,
@@ -101,6 +103,18 @@ def node_now(stand: Stand, site: Site, limits: Limits, scene: Scene) -> NodeNow:
 
 
 def aside(messages: int, stranger: Stranger | None) -> Aside:
+def siting_now(place: Placement, words: Words) -> SitingNow:
+    """How a node stands, in figures and in words."""
+    return SitingNow(
+        kind=place.siting,
+        height_m=place.height,
+        road_m=place.road_m,
+        exhaust_m=place.exhaust_m,
+        shelter=place.shelter,
+        said=spoken.siting(place, words),
+    )
+
+
     """What is kept aside of an unknown node, with the values of its newest sample."""
     if stranger is None:
         return Aside(messages=messages, heard=None, values={})

@@ -43,8 +43,9 @@ def network() -> Network:
 
 def _node(id: str, room: str) -> Node:
     sensors = (("pms5003", f"P-{id}"), ("scd4x", f"S-{id}"))
-    place = Placement(0, "hana", room, "indoor" if room else "outdoor", 1.2)
-    return Node(id, (place,), (Fitted(0, sensors),), grade="1")
+    indoors = Placement(0, "hana", room, "indoor", 1.2)
+    outdoors = Placement(0, "hana", "", "outdoor", 2.5, "urban", 60.0, 20.0, True)
+    return Node(id, (indoors if room else outdoors,), (Fitted(0, sensors),), grade="1")
 
 
 def live(now: int = NOON) -> Live:

@@ -9,6 +9,7 @@ from string import Formatter
 from babel.dates import format_skeleton, get_timezone
 
 from edge.decision import REASONS
+from edge.network import Placement
 from edge.quantity import QUANTITIES
 from gateway.words import N2_, N_, Words
 
@@ -117,9 +118,33 @@ def cause(text: str, words: Words) -> str:
 
 
 def certificate(grade: str, words: Words) -> str:
-    """A certification grade; the network file may say `1` or `1등급`."""
-    number = grade.removesuffix("등급").strip()
-    return words.gettext("grade {grade}", grade=number) if number.isdigit() else grade
+    """A certification grade."""
+    return words.gettext("grade {grade}", grade=grade) if grade.isdigit() else words.gettext("not certified")
+
+
+SITINGS: Mapping[str, str] = {
+    "urban": N_("in a residential area"),
+    "suburban": N_("at the edge of town"),
+    "roadside": N_("beside a road"),
+    "background": N_("far from towns"),
+    "port": N_("at a port"),
+}
+
+
+def siting(place: Placement, words: Words) -> str:
+    """How a node stands, as far as the files say."""
+    lengths = {
+        N_("inlet {length} high"): place.height,
+        N_("{length} from a road"): place.road_m,
+        N_("{length} from an exhaust"): place.exhaust_m,
+    }
+    parts = [words.gettext(SITINGS[place.siting])] if place.siting in SITINGS else []
+    parts += [
+        words.gettext(text, length=f"{far:g}\u00a0m") for text, far in lengths.items() if far is not None
+    ]
+    if place.shelter is not None:
+        parts.append(words.gettext(N_("sheltered") if place.shelter else N_("unsheltered")))
+    return ", ".join(parts)
 
 
 def kind(text: str, words: Words) -> str:

@@ -1,5 +1,6 @@
 """The API as a program meets it: over HTTP, from a real server."""
 
+import dataclasses
 import json
 import time
 import urllib.error
@@ -103,6 +104,43 @@ def test_the_three_statements_stand_with_all_data(console: Console, path: str) -
         "grade": "성능인증 등급: 1등급",
         "network": "국가 대기오염측정망 자료가 아닙니다.",
     }
+
+
+def test_how_a_node_stands_and_its_certificate_stand_with_its_values(console: Console) -> None:
+    outdoors = get(console, "/api/v1/nodes/out-a", **{"Accept-Language": "en"})
+    said = "in a residential area, inlet 2.5 m high, 60 m from a road, 20 m from an exhaust, sheltered"
+    figures = {"height_m": 2.5, "road_m": 60.0, "exhaust_m": 20.0, "shelter": True}
+    stands = outdoors["node"]["siting"]
+    assert {**stands, "said": stands["said"].replace("\u00a0", " ")} == {
+        "kind": "urban",
+        **figures,
+        "said": said,
+    }
+    assert (outdoors["certificate"], outdoors["node"]["certificate"]) == ("1", "1")
+    assert get(console, "/api/v1/nodes/2-1-a")["node"]["siting"]["road_m"] is None
+
+
+def test_a_certificate_has_dates_and_one_without_is_named(console: Console) -> None:
+    network = console.live.network
+    node = network.nodes["2-1-a"]
+    (place,) = node.placements
+    since = NOON - 6 * 3600 * SECOND
+    bare = dataclasses.replace(place, since=since, grade="none")
+    changed = dataclasses.replace(node, placements=(place, bare))
+    console.live.network = dataclasses.replace(network, nodes={**network.nodes, "2-1-a": changed})
+    english = {"Accept-Language": "en"}
+    assert get(console, "/api/v1/nodes/2-1-a")["certificate"] == "none"
+    grades = [
+        get(console, f"/api/v1/{path}", **english)["notice"]["grade"]
+        for path in (
+            "nodes/2-1-a",
+            "sites/hana",
+            "sites/hana/series?node=2-1-a",
+            f"sites/hana/series?node=2-1-a&start={since // SECOND - 7200}&end={since // SECOND}",
+        )
+    ]
+    both, alone = "Certification grade: grade 1, not certified", "Certification grade: none (not certified)"
+    assert grades == [alone, both, both, "Certification grade: grade 1"]
 
 
 def test_a_day_of_series_ends_in_the_newest_value(console: Console) -> None:

@@ -65,7 +65,8 @@ def test_a_source_becomes_an_exchange_table(reference: Reference, tmp_path: Path
     out = tmp_path / "air.csv"
     with Service([volumes("812", "640")]) as service:
         told = reference(
-            *"fetch seoul-traffic --place jongno=A-01 --start 2026-03-03T08:00 --end 2026-03-03T09:00".split(),
+            *("fetch", "seoul-traffic", "--place", "jongno=A-01"),
+            *("--start", "2026-03-03T08:00", "--end", "2026-03-03T09:00"),
             *("--out", str(out), "--cache", str(tmp_path / "cache"), "--json"),
             url=service.url,
         )
