@@ -1,7 +1,7 @@
 """The JSON API under /api/v1: what the pages show, for programs."""
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Iterable, Mapping
 from contextlib import suppress
 from typing import Annotated, Any
 
@@ -9,6 +9,7 @@ from fastapi import APIRouter, Depends, Path, Query, Response
 from fastapi.sse import EventSourceResponse, ServerSentEvent
 from pydantic.main import IncEx
 
+from edge.network import Network
 from edge.quantity import QUANTITIES
 from edge.readings import SECOND
 from gateway.console.answers import (
@@ -74,7 +75,6 @@ def past(
     return series(at.history, node, quantity, window, law)
 
 
-def _known(at: Desk, site: str, node: str, quantity: str) -> None:
 def _grades(network: Network, node: str, window: Window) -> Iterable[str]:
     """The certification grades that a node had within a window."""
     first, end = window.start * SECOND, window.end * SECOND
@@ -82,6 +82,7 @@ def _grades(network: Network, node: str, window: Window) -> Iterable[str]:
     return [network.grade(node, time) for time in (first, *changes)]
 
 
+def _known(at: Desk, site: str, node: str, quantity: str) -> None:
     network = at.board.network
     if site not in network.sites:
         raise Missing("site", site, tuple(network.sites))

@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from time import perf_counter
 
 from edge.index.school import limits
-from edge.network import Network, Node, Site
+from edge.network import Network, Site
 from edge.readings import SECOND
 from gateway.console import spoken
 from gateway.console.advice import RANKS, advise
