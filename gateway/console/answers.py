@@ -41,9 +41,6 @@ class Cell(Answer):
     word: str = Field(description="Grade or limit in words; empty where there is nothing to say.")
 
 
-class NodeNow(Answer):
-    """A node and its newest sample."""
-
 class SitingNow(Answer):
     """How a node stands."""
 
@@ -57,16 +54,19 @@ class SitingNow(Answer):
     said: str = Field(description="In words; empty where the files say nothing.")
 
 
+class NodeNow(Answer):
+    """A node and its newest sample."""
+
     id: str
     name: str = Field(description="Its room and id, for people.")
     site: str
     room: str = Field(description="Empty outdoors.")
     placement: str
+    siting: SitingNow
+    certificate: str = Field(description="Its certification grade: 1, 2, 3 or none; empty: not said.")
     state: State = Field(
         description="`stale` after three intervals, `dead` after ten or with an offline status."
     )
-    siting: SitingNow
-    certificate: str = Field(description="Its certification grade: 1, 2, 3 or none; empty: not said.")
     online: bool | None = Field(description="Its own status; null: never heard.")
     time: datetime | None
     age_s: int | None

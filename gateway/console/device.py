@@ -90,9 +90,9 @@ def node_now(stand: Stand, site: Site, limits: Limits, scene: Scene) -> NodeNow:
         site=stand.at.site,
         room=stand.at.room,
         placement=stand.at.placement,
-        state=alive,
         siting=siting_now(stand.at, scene.words),
         certificate=stand.at.grade or node.grade,
+        state=alive,
         online=online,
         time=utc(latest.time) if latest else None,
         age_s=max((scene.now - latest.time) // SECOND, 0) if latest else None,
@@ -102,7 +102,6 @@ def node_now(stand: Stand, site: Site, limits: Limits, scene: Scene) -> NodeNow:
     )
 
 
-def aside(messages: int, stranger: Stranger | None) -> Aside:
 def siting_now(place: Placement, words: Words) -> SitingNow:
     """How a node stands, in figures and in words."""
     return SitingNow(
@@ -115,6 +114,7 @@ def siting_now(place: Placement, words: Words) -> SitingNow:
     )
 
 
+def aside(messages: int, stranger: Stranger | None) -> Aside:
     """What is kept aside of an unknown node, with the values of its newest sample."""
     if stranger is None:
         return Aside(messages=messages, heard=None, values={})
