@@ -221,14 +221,15 @@ def _moment(text: str | None, tz: str, default: int) -> int:
 @CACHE
 @JSON
 def nearest_command(network: Path, only: str | None, source: str | None, cache: Path, as_json: bool) -> None:
-    """Choose the reference station of each outdoor node of NETWORK by distance and siting, and say why."""
-    read = load(network)
-    spots = airkorea.fetch_stations(sources.client(os.environ, cache)) if source else _spots(read)
-    chosen = [_choice(read, node, spots) for node in read.nodes if only in (None, node)]
-    rows = [row for row in chosen if row]
-    if not rows:
+    """Choose the reference station of NETWORK's outdoor nodes (or --node) by distance and siting."""
+    read, now = load(network), time.time_ns()
+    among = airkorea.fetch_stations(sources.client(os.environ, cache)) if source else nearest.spots(read)
+    outdoors = [node for node in read.nodes if (at := read.placed(node, now)) and at.placement == "outdoor"]
+    wanted = [node for node in read.nodes if node == only] if only else outdoors
+    if not wanted:
         known = ", ".join(list(read.nodes)[:12])
-        raise Problem(f"no node {only}" if only else "no node", str(network), f"nodes here: {known}")
+        raise Problem(f"no node {only}" if only else "no node outdoors", str(network), f"nodes here: {known}")
+    rows = [_choice(read, node, nearest.of_node(read, node, now, among), now) for node in wanted]
     if as_json:
         click.echo(json.dumps({"nodes": rows}, ensure_ascii=False))
     else:
@@ -238,30 +239,15 @@ def nearest_command(network: Path, only: str | None, source: str | None, cache: 
         raise SystemExit(1)
 
 
-def _spots(network: Network) -> list[nearest.Spot]:
-    return [
-        nearest.Spot(one.id, one.code, one.lat, one.lon, one.kind, one.en)
-        for one in network.stations.values()
-    ]
-
-
-def _choice(network: Network, node: str, spots: Sequence[nearest.Spot]) -> dict[str, object] | None:
-    place = network.placed(node, time.time_ns())
-    if place is None:
-        return None
-    site, siting = network.sites[place.site], place.siting or "urban"
-    if site.lat is None or site.lon is None:
-        return {"node": node, "siting": siting, "station": None, "why": f"{site.id} has no lat and lon"}
-    choice = nearest.choose(site.lat, site.lon, siting, spots)
-    found = choice.chosen
+def _choice(network: Network, node: str, choice: nearest.Choice, now: int) -> dict[str, object]:
+    place, found = network.placed(node, now), choice.chosen
+    left = [{"station": one.spot.id, "km": round(one.km, 2), "why": one.why} for one in choice.left_out]
     return {
         "node": node,
-        "siting": siting,
+        "siting": (place.siting if place else "") or nearest.DEFAULT,
         "station": found.spot.id if found else None,
         "km": round(found.km, 2) if found else None,
-        "left_out": [
-            {"station": one.spot.id, "km": round(one.km, 2), "why": one.why} for one in choice.left_out
-        ],
+        "left_out": left,
         "why": choice.why,
     }
 

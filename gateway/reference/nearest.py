@@ -4,11 +4,16 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from math import asin, cos, radians, sin, sqrt
 
+from edge.network import Network
+
 EARTH_KM = 6371.0088
 FARTHEST_KM = 25.0
 
 KINDS = ("urban", "suburban", "roadside", "background", "port")
 """How a station, or a node outdoors, stands: `urban` where people live, `roadside` within reach of a road."""
+
+DEFAULT = "urban"
+"""How a node stands whose siting the files don't say: schools stand where people live."""
 
 STRANGE = 4.0
 STRANGENESS: Mapping[tuple[str, str], float] = {
@@ -84,6 +89,23 @@ def choose(lat: float, lon: float, kind: str, spots: Iterable[Spot], farthest: f
     best, others = inside[0], inside[1:]
     left = tuple(sorted((one for one in others if one.km < best.km), key=lambda one: one.km))
     return Choice(best, left, "; ".join([_said(best), *(_left(one, best, kind) for one in left)]))
+
+
+def spots(network: Network) -> list[Spot]:
+    """The stations of the network files."""
+    return [Spot(one.id, one.code, one.lat, one.lon, one.kind, one.en) for one in network.stations.values()]
+
+
+def of_node(network: Network, node: str, time: int, among: Iterable[Spot] | None = None) -> Choice:
+    """The station for a node as it stands at `time` [ns], at its site's position; one whose siting the files
+    don't say counts as urban."""
+    place = network.placed(node, time)
+    site = network.sites[place.site] if place else None
+    if place is None or site is None:
+        return Choice(None, (), f"{node} stands nowhere then")
+    if site.lat is None or site.lon is None:
+        return Choice(None, (), f"the files don't say where {site.id} is: lat and lon")
+    return choose(site.lat, site.lon, place.siting or DEFAULT, spots(network) if among is None else among)
 
 
 def _candidates(lat: float, lon: float, kind: str, spots: Iterable[Spot]) -> Sequence[Candidate]:

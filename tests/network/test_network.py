@@ -137,6 +137,8 @@ def test_hash_is_of_the_content_not_of_its_cut_into_files() -> None:
     assert network(changed("site.0.room.0.volume", 181.0)).hash != whole.hash
 
 
+STATION: dict[str, Any] = {"id": "s", "lat": 37.5, "lon": 127.0}
+
 MISTAKES = [
     ("site.0.id", "Hana", "site[Hana].id", '"Hana"', "an id"),
     ("node.0.id", "time", "node[time].id", '"time"', "reserved"),
@@ -186,6 +188,19 @@ MISTAKES = [
     ("calibration.0.serial", "P2", "calibration[c].serial", '"P2"', "some node carries"),
     ("calibration.0.quantity", "pm", "calibration[c].quantity", '"pm"', "pm"),
     ("root", "gongi/#", "root", '"gongi/#"', "a topic"),
+    ("node.0.grade", 4, "node[a].grade", "4", "1, 2, 3 or none"),
+    ("node.0.placed.1.grade", True, "node[a].placed[#2].grade", "True", "성능인증"),
+    ("node.0.placed.1.siting", "road", "node[a].placed[#2].siting", '"road"', '"roadside"'),
+    ("node.0.placed.1.road_m", -1, "node[a].placed[#2].road_m", "-1", "[m]"),
+    (
+        "station",
+        [{**STATION, "source": "airkorea"}],
+        "station[s].code",
+        '"nothing"',
+        "what airkorea calls it",
+    ),
+    ("station", [{**STATION, "code": "중랑구"}], "station[s].source", '"nothing"', "calls it 중랑구"),
+    ("station", [{**STATION, "source": "air"}], "station[s].source", '"air"', "airkorea"),
     ("influx", {"resolution": "air_1h"}, "influx.resolution", '"air_1h"', "air"),
 ]
 
@@ -224,6 +239,28 @@ def test_a_device_without_a_timer_is_said_and_used() -> None:
     assert made
     assert not made.actuators["p"].timer
     assert [(m.path, m.warning) for m in said] == [("actuator[p].dialect", True)]
+
+
+@pytest.mark.parametrize(("height", "warned"), [(1.4, True), (1.5, False), (10, False), (10.5, True)])
+def test_an_outdoor_inlet_out_of_reach_is_said_and_used(height: float, warned: bool) -> None:
+    made, said = check({"network.toml": changed("node.0.placed.1.height", height)}, 2026)
+    assert made
+    assert made.nodes["a"].placements[1].height == height
+    found = [(m.path, m.warning, "1.5 to 10 m" in m.wanted) for m in said]
+    assert found == ([("node[a].placed[#2].height", True, True)] if warned else [])
+    assert not check({"network.toml": changed("node.0.placed.0.height", height)}, 2026)[1], "rooms differ"
+
+
+def test_siting_and_certification_have_dates() -> None:
+    document = changed("node.0.grade", "2등급")
+    document["node"][0]["placed"][1] |= {"siting": "roadside", "road_m": 4, "shelter": False, "grade": "none"}
+    made = network(document)
+    before, after = made.nodes["a"].placements
+    assert (after.siting, after.road_m, after.exhaust_m, after.shelter) == ("roadside", 4.0, None, False)
+    assert (before.siting, before.shelter) == ("", None)
+    assert [made.grade("a", place.since) for place in (before, after)] == ["2", "none"]
+    assert made.grade("a", before.since - 1) == "2"
+    assert made.grade("unknown", 0) == ""
 
 
 def test_five_mistakes_are_named_together(tmp_path: Path) -> None:

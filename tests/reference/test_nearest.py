@@ -1,11 +1,14 @@
 """The nearest station by distance and siting, and the reasons given."""
 
+from datetime import date
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from gateway.network import check
 from gateway.network.fields import SITINGS
-from gateway.reference.nearest import KINDS, STRANGENESS, Spot, choose, kilometres
+from gateway.reference.nearest import KINDS, STRANGENESS, Spot, choose, kilometres, of_node
 
 HERE = (37.5845, 127.0855)
 NORTH_KM = 1 / 111.195  # degrees of latitude in a kilometre
@@ -69,3 +72,25 @@ def test_nothing_nearer_is_left_out_without_a_reason(found: list[tuple[float, st
     nearer = {one.spot.id for one in choice.left_out}
     assert nearer == {s.id for s in spots if kilometres(*HERE, s.lat, s.lon) < choice.chosen.km}
     assert all(one.counts >= choice.chosen.counts for one in choice.left_out)
+
+
+def test_the_station_of_a_node_by_its_dated_siting() -> None:
+    school = {"id": "hana", "lat": HERE[0], "lon": HERE[1], "room": [{"id": "gym", "volume": 900}]}
+    placed = [
+        {"since": date(2026, 3, 2), "site": "hana", "room": "gym", "placement": "indoor"},
+        {"since": date(2026, 4, 1), "site": "hana", "placement": "outdoor", "siting": "roadside"},
+    ]
+    stations = [
+        {"id": "jungnang", "lat": HERE[0] + 0.01, "lon": HERE[1], "kind": "urban"},
+        {"id": "road", "lat": HERE[0] + 0.008, "lon": HERE[1], "kind": "roadside"},
+    ]
+    nowhere = {"id": "b", "placed": [{"since": date(2026, 3, 2), "site": "away", "placement": "outdoor"}]}
+    nodes = [{"id": "a", "placed": placed}, nowhere]
+    network, mistakes = check(
+        {"n": {"site": [school, {"id": "away"}], "node": nodes, "station": stations}}, 2026
+    )
+    assert network, mistakes
+    chosen = [of_node(network, "a", place.since).chosen for place in network.nodes["a"].placements]
+    assert [one.spot.id for one in chosen if one] == ["jungnang", "road"]
+    assert "lat and lon" in of_node(network, "b", network.nodes["b"].placements[0].since).why
+    assert "stands nowhere" in of_node(network, "a", 0).why
