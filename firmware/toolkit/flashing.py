@@ -11,7 +11,7 @@ from pathlib import Path
 from edge.problem import Problem
 from firmware.toolkit import application, images, selftest, settings
 from firmware.toolkit.boards import BOARDS, Board
-from firmware.toolkit.loader import BAUD, Found, Loader, loader_answers, suited
+from firmware.toolkit.loader import BAUD, Found, Loader, WrongBoard, loader_answers, suited
 from firmware.toolkit.ports import (
     Line,
     Port,
@@ -49,6 +49,8 @@ class Order:
     examine: bool = True
     baud: int = BAUD
     gateway: Gateway | None = None
+    others: Mapping[str, str] = field(default_factory=dict)
+    """Boards that are other devices of a batch, by MAC address."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -195,6 +197,10 @@ def identify(work: Work, progress: Progress) -> None:
         work.found = loader(work).identify()
         work.mac = work.found.mac
         suited(work.found, work.port.device, own_image=work.order.image is not None)
+    other = work.order.others.get(work.mac, work.order.device.id)
+    if other != work.order.device.id:
+        advice = f"plug in another board; to make it {work.order.device.id} all the same: gongi flash --node"
+        raise WrongBoard(f"this board is {other} already", work.port.device, advice)
     settings.place(work.order.device.sensors, work.board)
 
 

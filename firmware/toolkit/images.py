@@ -15,6 +15,7 @@ MAGIC = 0xE9
 CHIP_AT = 12
 PIECE = 1 << 16
 TIMEOUT_S = 30
+GIVEN = "--image FILE (make: IMAGE=FILE)"
 
 Progress = Callable[[float], None]
 
@@ -112,7 +113,7 @@ def obtain(chip: str, folder: Path, progress: Progress, source: str = SOURCE) ->
             raise BadImage(
                 f"its SHA-256 is {found[:16]}…, not {image.sha256[:16]}…",
                 source + image.name,
-                "somebody changed it on the way (a school's proxy?): fetch it elsewhere and say IMAGE=FILE",
+                f"somebody changed it on the way (a school's proxy?): fetch it elsewhere and say {GIVEN}",
             )
         part.replace(path)
     finally:
@@ -130,7 +131,7 @@ def _fetch(url: str, path: Path, image: Image, progress: Progress) -> None:
                 progress(min(done / image.size, 1.0))
     except (urllib.error.URLError, OSError) as error:
         why = getattr(error, "reason", None) or error
-        advice = f"fetch {image.name} on another machine and say IMAGE=FILE"
+        advice = f"fetch {image.name} on another machine and say {GIVEN}"
         raise NoImage(f"the image can't be fetched ({why})", url, advice) from error
 
 

@@ -89,7 +89,9 @@ UNSUITED: tuple[tuple[str, str], ...] = (
     (r"^ESP32-(PICO-V3-02|D0WDR2-V3).*", "its chip has SPIRAM inside"),
     (r"ESP32-S3.*PSRAM (8|16)MB", "its chip has octal SPIRAM inside"),
 )
-OWN_BUILD = "take another board, or give the MicroPython build made for this one: IMAGE=FILE"
+OWN_BUILD = (
+    "take another board, or give the MicroPython build made for this one: --image FILE (make: IMAGE=FILE)"
+)
 LEAST_FLASH = 4 << 20
 
 

@@ -173,12 +173,16 @@ def choose(wanted: str, ports: Ports, ask: Callable[[Sequence[Port]], Port] | No
         return known[0]
     if ask is None:
         names = ", ".join(map(str, known))
-        raise NoPort(f"{len(known)} boards are connected: {names}", advice="say which: PORT=NAME")
+        raise NoPort(
+            f"{len(known)} boards are connected: {names}", advice="say which: --port NAME (make: PORT=NAME)"
+        )
     return ask(known)
 
 
 def _named(wanted: str, there: Iterable[Port]) -> Port:
-    found = next((port for port in there if port.device.lower() == wanted.lower()), None)
+    # macOS has each port under two names, and lists the one that doesn't wait for a carrier.
+    name = wanted.lower().replace("/dev/tty.", "/dev/cu.")
+    found = next((port for port in there if port.device.lower() in (name, wanted.lower())), None)
     if found or "://" in wanted or Path(wanted).exists():
         return found or Port(wanted)
     names = ", ".join(port.device for port in there)

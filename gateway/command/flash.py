@@ -180,7 +180,12 @@ class Bench:
             examine=given.self_test,
             baud=given.baud,
             gateway=self.gateway(),
+            others=self.others() if given.batch else {},
         )
+
+    def others(self) -> dict[str, str]:
+        """The boards that the register has, by MAC address."""
+        return {entry["mac"]: node for node, entry in register.newest(self.given.register).items()}
 
     def gateway(self) -> Gateway | None:
         """The gateway that is to hear the node."""
@@ -201,7 +206,9 @@ class Bench:
         known = _from_network(self.network, wanted.node, time.time_ns()) if self.network else None
         site = wanted.site or (known.site if known else "")
         if not site:
-            raise BadSettings(f"where does {wanted.node} stand?", advice="say SITE=… or give --network")
+            raise BadSettings(
+                f"where does {wanted.node} stand?", advice="say --site (make: SITE=), or give --network"
+            )
         if known is None and not wanted.sensors:
             advice = "say --sensor pms5003:SERIAL --sensor scd4x:SERIAL, or give --network"
             raise BadSettings(f"which sensors does {wanted.node} carry?", advice=advice)

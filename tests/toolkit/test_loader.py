@@ -75,6 +75,13 @@ def test_a_board_that_runs_the_right_micropython_keeps_its_files(plug: Plug, des
     assert board.loader.erased == 1
 
 
+def test_a_board_that_is_another_node_of_the_batch_is_left_as_it_is(plug: Plug, desk: Desk) -> None:
+    board = plug(installed=True)
+    with pytest.raises(WrongBoard, match="this board is 5-1-a already"):
+        desk.flash(board.port, others={"24:6f:0a:0b:0c:0d": "5-1-a"})
+    assert desk.flash(board.port, others={"24:6f:0a:0b:0c:0d": "3-2-a"}, dry=True).mac
+
+
 def test_a_board_is_begun_anew_where_that_is_asked_for(plug: Plug, desk: Desk) -> None:
     board = plug(installed=True)
     work = desk.flash(board.port, image=image(desk.folder / "image.bin"), erase=True)

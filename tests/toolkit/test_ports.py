@@ -28,6 +28,14 @@ def test_a_named_port_is_meant_and_a_path_needs_no_table(tmp_path: Path) -> None
     assert choose("rfc2217://box:4000", list, None) == Port("rfc2217://box:4000")
 
 
+def test_windows_and_macos_name_their_ports_in_two_ways() -> None:
+    com = Port("COM12", 0x1A86, 0x7523)
+    assert choose("com12", lambda: [com], None) == com
+    callout = Port("/dev/cu.usbserial-0001", 0x10C4, 0xEA60)
+    for name in ("/dev/tty.usbserial-0001", "/dev/cu.usbserial-0001"):
+        assert choose(name, lambda: [callout], None) == callout
+
+
 def test_a_port_that_is_not_there_is_told_with_those_that_are() -> None:
     with pytest.raises(NoPort) as told:
         choose("COM7", lambda: [CH340], None)
