@@ -18,6 +18,8 @@ from gateway.journal import Journal
 from gateway.line import SPREAD
 from gateway.metrics import Metrics
 from gateway.outflow import NAME, Backoff, InfluxCursor
+from gateway.reference.observed import Observed
+from gateway.reference.store import drafts
 from tests.influx.school import NODES, draft, good, network, samples
 from tests.servers import Influx, wait_until
 
@@ -299,6 +301,16 @@ def test_forecasts_and_states_arrive_too(outflow: Outflow) -> None:
     assert row == {"time": 2 * 10**18, "value": 31.5, "upper": 44.25, "horizon": "600"}
     (row,) = outflow.influx.query_influxql("SELECT level, cause, room FROM actuator")
     assert row == {"time": 10**18, "level": 2, "cause": 'a "b\\\nc', "room": "1-1"}
+
+
+def test_a_stations_hour_and_its_correction_are_one_point(outflow: Outflow) -> None:
+    hour = 1_772_500_000 * 10**9
+    for value, flag in ((31.0, 1), (29.0, 4)):
+        said = [Observed("jungnang", hour, "pm25", value, flag)]
+        outflow.commit(*drafts(outflow.journal, "airkorea", said))
+    outflow.flow()
+    (row,) = outflow.influx.query_influxql("SELECT pm25, pm25_flag, station, source FROM reference")
+    assert row == {"time": hour, "pm25": 29.0, "pm25_flag": 4, "station": "jungnang", "source": "airkorea"}
 
 
 def test_a_waiting_cursor_stops_at_once_and_lag_is_told(outflow: Outflow) -> None:
