@@ -157,9 +157,10 @@ def _judged(
     place = np.array([state.tracks.place[name] for name in names])
     owed = judge(raw, rows, bound, state.tracks, place, verdict)
     uptime = readings.up[at] + readings.row[at] * dt
-    agree(names, raw, dt, uptime, bound, verdict)
+    own = readings.log[at] != 0  # foreign samples bring no uptime
+    agree(names, raw, dt, np.where(own, uptime, WINDOW), bound, verdict)
     boot = (readings.log[at].astype(np.int64) << 31) ^ readings.boot[at]
-    moved = _moved(rows, np.where(readings.log[at], boot, 0), rows.time - uptime * SECOND, state)
+    moved = _moved(rows, np.where(own, boot, 0), rows.time - uptime * SECOND, state)
     verdict.rows_of(range(len(names)), moved, Flag.SUSPECT, Test.CLOCK)
     state.newest[rows.node] = rows.time[rows.last]
     return verdict, [one for one in owed if one[0].size]

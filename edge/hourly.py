@@ -84,7 +84,8 @@ def implausible(value: Array, other: Array, off: Array, times: Array) -> Array:
 
 
 def others(value: Array, group: Array) -> Array:
-    """The median of the other finite values of the same group, NaN where they are fewer than `LEAST`."""
+    """The median of the other finite values of the same group, NaN where they are fewer than `LEAST`; of two
+    in the middle the nearer one, so that one wrong neighbour among two speaks against nobody."""
     median = np.full(value.size, np.nan)
     known = np.flatnonzero(np.isfinite(value) & (group >= 0))
     order = known[np.lexsort((value[known], group[known]))]
@@ -103,7 +104,8 @@ def others(value: Array, group: Array) -> Array:
         found: Array = sorted_values[np.minimum(at, order.size - 1)]
         return found
 
-    middle = (pick((np.maximum(count, 1) - 1) // 2) + pick(count // 2)) / 2
+    low, high = pick((np.maximum(count, 1) - 1) // 2), pick(count // 2)
+    middle = np.where(sorted_values - low < high - sorted_values, low, high)
     median[order] = np.where(count >= LEAST, middle, np.nan)
     return median
 

@@ -40,6 +40,7 @@ svg text{font-size:11px;fill:var(--soft)}svg .label{font-size:12px}.grid{stroke:
 .line{fill:none;stroke-width:1.6}.dots{stroke-width:2.6;stroke-linecap:round;opacity:.35}
 .raw{stroke:var(--raw);fill:var(--raw)}.cv{stroke:var(--cv);fill:var(--cv)}.ref{stroke:var(--ink);fill:var(--ink)}
 .rule{stroke:var(--soft);stroke-dasharray:5 4}.line.raw,.line.cv,.line.ref,.dots{fill:none}.bar{stroke:none}
+.fail{stroke:var(--no);fill:var(--no)}.dots.fail{fill:none;opacity:.8}.key.fail::before{background:var(--no)}
 .key{margin-right:14px}.key::before{content:"";display:inline-block;width:12px;height:4px;margin-right:5px;
 vertical-align:middle;background:var(--soft)}.key.raw::before{background:var(--raw)}
 .key.cv::before{background:var(--cv)}.key.ref::before{background:var(--ink)}
@@ -77,16 +78,17 @@ def _span(campaign: Campaign) -> str:
 
 def _sections(campaign: Campaign, report: dict[str, Any], say: Words) -> Iterator[str]:
     yield _cards(campaign, report, say)
-    yield _section(say.gettext("Each sensor, before and after"), _nodes(campaign, say))
-    yield _section(say.gettext("US EPA targets"), _targets(report["targets"], say))
-    yield _section(say.gettext("Against the reference"), _scatters(campaign, say))
-    yield _section(say.gettext("Day by day"), _days(campaign, say))
-    yield _section(say.gettext("What remains"), _remains(campaign, say))
-    yield _section(say.gettext("Forms tried"), _forms(report["model"], say))
+    yield section(say.gettext("Each sensor, before and after"), _nodes(campaign, say))
+    yield section(say.gettext("US EPA targets"), _targets(report["targets"], say))
+    yield section(say.gettext("Against the reference"), _scatters(campaign, say))
+    yield section(say.gettext("Day by day"), _days(campaign, say))
+    yield section(say.gettext("What remains"), _remains(campaign, say))
+    yield section(say.gettext("Forms tried"), _forms(report["model"], say))
     yield f'<p class="soft">{escape(say.gettext(NOTICE))}</p>'
 
 
-def _section(title: str, body: str) -> str:
+def section(title: str, body: str) -> str:
+    """A part of a page, nothing where it has no body."""
     return f"<h2>{escape(title)}</h2>{body}" if body else ""
 
 
@@ -104,7 +106,8 @@ def _cards(campaign: Campaign, report: dict[str, Any], say: Words) -> str:
     return f'<div class="cards">{"".join(shown)}</div>'
 
 
-def _table(head: Sequence[str], rows: Sequence[Sequence[str]], chosen: int = -1) -> str:
+def tabled(head: Sequence[str], rows: Sequence[Sequence[str]], chosen: int = -1) -> str:
+    """Rows of HTML under their heads; the `chosen` one stands out."""
     top = "".join(f"<th>{escape(cell)}</th>" for cell in head)
     body = "".join(
         f"<tr{' class=chosen' if place == chosen else ''}>{''.join(f'<td>{cell}</td>' for cell in row)}</tr>"
@@ -128,7 +131,7 @@ def _nodes(campaign: Campaign, say: Words) -> str:
         for node in campaign.nodes
     ]  # fmt: skip
     note = say.gettext("* corrected, each block of time by a model that has not seen it")
-    return f'{_table(head, rows)}<p class="soft">{escape(note)}</p>'
+    return f'{tabled(head, rows)}<p class="soft">{escape(note)}</p>'
 
 
 def _targets(targets: dict[str, Any], say: Words) -> str:
@@ -141,7 +144,7 @@ def _targets(targets: dict[str, Any], say: Words) -> str:
         for which, name in names.items()
         for one in targets[which]
     ]
-    return _table(head, rows)
+    return tabled(head, rows)
 
 
 def _verdict(found: dict[str, Any]) -> Iterator[str]:
@@ -167,7 +170,7 @@ def _forms(model: dict[str, Any], say: Words) -> str:
         for one in model["tried"]
     ]  # fmt: skip
     chosen = [one["form"] for one in model["tried"]].index(model["form"])
-    return _table(head, rows, chosen)
+    return tabled(head, rows, chosen)
 
 
 def _scatters(campaign: Campaign, say: Words) -> str:

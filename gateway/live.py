@@ -13,12 +13,14 @@ from edge.network import Network
 
 @dataclass(frozen=True, slots=True)
 class Value:
-    """A quantity's newest value in its unit: raw, calibrated, standard uncertainty, QARTOD flag."""
+    """A quantity's newest value in its unit: raw, calibrated, standard uncertainty, QARTOD flag, and the mask
+    of the tests that spoke."""
 
     raw: float
     value: float
     u: float
     flag: int
+    tests: int = 0
 
 
 @dataclass(frozen=True, slots=True)

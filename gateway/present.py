@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from edge.network import Actuator, Network, Node, Placement
-from edge.readings import SECOND, Array, Flag, Readings, concat
+from edge.readings import SECOND, Array, Column, Flag, Readings, concat
 from gateway.live import Alarm, Latest, Live, Value
 
 
@@ -41,11 +41,12 @@ class Present:
 
 
 def _values(rows: Readings, place: int) -> Mapping[str, Value]:
-    return {
-        name: Value(float(c.raw[place]), float(c.value[place]), float(c.u[place]), int(c.flag[place]))
-        for name, c in rows.columns.items()
-        if c.flag[place] != Flag.ABSENT
-    }
+    return {name: _value(c, place) for name, c in rows.columns.items() if c.flag[place] != Flag.ABSENT}
+
+
+def _value(column: Column, place: int) -> Value:
+    raw, value, u = (float(cells[place]) for cells in (column.raw, column.value, column.u))
+    return Value(raw, value, u, int(column.flag[place]), int(column.tests[place]))
 
 
 @dataclass(frozen=True)

@@ -102,6 +102,25 @@ ALARMS: Mapping[str, str] = {
 }
 """The text of each kind of alarm; `{about}` is its device, other placeholders come from its details."""
 
+TESTS: Mapping[str, str] = {
+    "range": N_("The sensor can't truly measure such a value."),
+    "rate": N_("It changed faster than air does."),
+    "flat": N_("It has not moved for hours; the sensor may be stuck."),
+    "spike": N_("A single value far from the ones before and after it."),
+    "channels": N_("The two halves of the sensor contradict each other."),
+    "counts": N_("It reports dust but counts no particles."),
+    "warming": N_("The sensor was still warming up, or reported nothing but zeros."),
+    "humid": N_("The air is so damp that the humidity sensor is at its end, and fog counts as dust."),
+    "late": N_("It came late and is being checked."),
+    "untimed": N_("Its time is not known yet."),
+    "nowhere": N_("The device had no place in the network files at that time."),
+    "stage_failed": N_("It could not be checked; it is kept as it came."),
+    "clock": N_("The device's clock stood still or jumped."),
+    "neighbour": N_("The other monitors beside it say something else."),
+    "reference": N_("The official station nearby says something else."),
+}
+"""Why a value is flagged, in plain words, by the name of the test in lower case."""
+
 OTHER_ALARM = N_("{about}: {kind}")
 
 

@@ -34,6 +34,9 @@ class Cell(Answer):
     value: float | None = Field(description="Calibrated.")
     u: float | None = Field(description="Standard uncertainty of `value`.")
     flag: int = Field(description="QARTOD: 1 good, 2 not evaluated, 3 suspect, 4 fail, 9 missing.")
+    why: list[str] = Field(
+        description="Why quality control flags it, in plain words; empty where it is good."
+    )
     usable: bool = Field(description="Good or suspect, and no older than three intervals.")
     grade: GradeId | None = Field(description="Korean grade of PM2.5 and PM10, of usable values alone.")
     beyond: Literal["low", "high"] | None = Field(description="Which limit of the room is passed.")

@@ -10,12 +10,13 @@ from edge.index.korea import rank
 from edge.network import Actuator, Node, Placement, Site
 from edge.quantity import QUANTITIES
 from edge.readings import SECOND, Flag
+from edge.verdict import Test
 from gateway.console import spoken
 from gateway.console.answers import ActuatorNow, Aside, Cell, NodeNow, RawValue, SitingNow, State
 from gateway.console.grade import GRADES
 from gateway.console.scene import Scene, Stand, utc
 from gateway.live import Acting, Latest, Stranger, Value
-from gateway.words import N_, Words
+from gateway.words import N_, TESTS, Words
 
 STALE = 3
 """Intervals after which a value is old."""
@@ -153,12 +154,18 @@ def cell(name: str, value: Value, fresh: bool, limits: Limits, day: datetime, wo
         value=finite(value.value),
         u=finite(value.u),
         flag=value.flag,
+        why=[] if value.flag == Flag.GOOD else why(value.tests, words),
         usable=usable,
         grade=None if place is None else GRADES[place].id,
         beyond=beyond,
         shown=spoken.number(value.value, quantity.resolution if quantity else 0.1),
         word=_word(place, beyond, value.flag, words),
     )
+
+
+def why(tests: int, words: Words) -> list[str]:
+    """What each test that spoke says, in plain words."""
+    return [words.gettext(TESTS[name.lower()]) for name in (one.name for one in Test(tests)) if name]
 
 
 def _beyond(value: float, limit: tuple[float | None, float | None]) -> Literal["low", "high"] | None:
