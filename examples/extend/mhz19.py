@@ -1,5 +1,4 @@
-"""Winsen MH-Z19 (CO2 over a UART): a driver of one's own. Copy it to /drivers/mhz19.py on the node and name
-its file as the sensor's type: {"type": "mhz19", "serial": "Z-0001", "bus": "uart2"}."""
+"""Winsen MH-Z19 (CO2 over a UART): a driver of one's own, by cable or as /drivers/mhz19.py on the node."""
 
 from lib.sensor import Sensor
 

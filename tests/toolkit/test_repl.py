@@ -12,6 +12,7 @@ from firmware.toolkit.repl import DeviceError, NoRepl, Repl
 from tests.toolkit.board import Board
 from tests.toolkit.conftest import Plug
 
+OWN = Path(__file__).parents[2] / "examples" / "extend" / "mhz19.py"
 ENDLESS = b"import time\nprint('runs')\nwhile True:\n    time.sleep_ms(10)\n"
 
 
@@ -118,7 +119,10 @@ def test_the_cable_takes_over_from_an_update(repl: Repl) -> None:
 
 
 def test_every_module_of_both_applications_compiles_and_loads(repl: Repl, compiled: Path) -> None:
-    files = application.build("node", compiled) | application.build("actuator", compiled)
+    files = application.build("node", compiled, [OWN]) | application.build("actuator", compiled)
     assert {"main.py", "boot.py", "lib/spool.mpy", "node/app.mpy", "actuator/app.mpy"} <= files.keys()
-    repl.copy({path: data for path, data in files.items() if path.startswith(("lib/", "node/"))}, none)
+    needed = ("lib/", "node/", "drivers/")
+    repl.copy({path: data for path, data in files.items() if path.startswith(needed)}, none)
     assert repl.run("import node.app\nprint(node.app.Node)") == "<class 'Node'>\n"
+    said = repl.run("from lib.drivers import driver\nprint(driver('mhz19', 'uart2').columns)")
+    assert said == "(('co2', 1),)\n", "one's own driver came with them"
