@@ -6,7 +6,7 @@ a day), which is recalled; it becomes the stamp of its beginning.
 """
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 
 from gateway.reference.ask import Ask, pages
@@ -213,12 +213,13 @@ def fetch_hours(client: Client, ask: Ask) -> Iterator[Observed]:
 
 def fetch_forecast(client: Client, ask: Ask) -> Iterator[Observed]:
     """The grades that were forecast for the days asked for, of the regions asked for (none: all)."""
+    places = ask.places or {region: region for region in REGIONS.values()}
+    wanted = {region: [id for id, name in places.items() if name == region] for region in places.values()}
     # A day is forecast up to three days before it comes.
     for day in range(ask.start - 3 * DAY, min(ask.end, ask.now + 1), DAY):
         on = local(day, "%Y-%m-%d")
         for one in ask.within(pages(client, partial(forecast_request, on), read_forecast, PAGE)):
-            if not ask.places or one.station in ask.places:
-                yield one
+            yield from (replace(one, station=id) for id in wanted.get(one.station, ()))
 
 
 def fetch_alerts(client: Client, ask: Ask) -> Iterator[Observed]:
@@ -235,12 +236,15 @@ def fetch_alerts(client: Client, ask: Ask) -> Iterator[Observed]:
 
 
 def alerts(client: Client, ask: Ask) -> list[Alert]:
-    """The alerts issued in the time asked for."""
-    years = range(int(local(ask.start, "%Y")), int(local(max(ask.end - 1, ask.start), "%Y")) + 1)
+    """The alerts that were in force at some time of those asked for."""
+    # One issued at the year's end may last into the next.
+    years = range(int(local(ask.start - 7 * DAY, "%Y")), int(local(max(ask.end - 1, ask.start), "%Y")) + 1)
     found = [
         one for year in years for one in pages(client, partial(alerts_request, str(year)), read_alerts, PAGE)
     ]
-    return [one for one in found if ask.start <= one.issued < ask.end]
+    return [
+        one for one in found if one.issued < ask.end and (one.cleared is None or one.cleared >= ask.start)
+    ]
 
 
 def fetch_stations(client: Client) -> list[Spot]:

@@ -1,7 +1,9 @@
 """KMA (기상청): what is observed and forecast on its 5 km grid, and the hours of its weather stations (ASOS).
 
-Verified in public clients: operations, parameters, categories and their units, the grid's constants with
-three pairs of towns, `tm ta hm ws wd pa rn` of ASOS. Recalled: the words of the amount of rain.
+Verified in public clients and descriptions: operations, parameters, categories and their units, the words of
+an amount of rain, what stands for none, when each is published, the grid's constants with pairs of towns, the
+fields of ASOS with their quality flags. Recalled: that an empty amount of ASOS whose flag says nothing means
+no rain.
 """
 
 import re
@@ -43,6 +45,9 @@ ASOS_FIELDS: Mapping[str, str] = {
     "rn": "rain",
     "pa": "pressure",
 }
+
+WRONG, MISSING = "1", "9"
+"""What ASOS's quality flags say of a value that isn't good."""
 
 LOWEST = -900.0
 """Values at and below it, and at and above its opposite, mean that there is none."""
@@ -138,9 +143,9 @@ def _stamp(text: str, form: str = "%Y%m%d%H%M") -> int:
 
 
 def rain(said: object) -> float:
-    """An amount of rain [mm] as forecasts say it: none, below 1 mm (0.5), a number, a span (its middle)."""
-    text = str(said).replace("㎜", "mm").strip()
-    if text == "강수없음":
+    """An amount of rain [mm] as KMA says it: none, below 1 mm (0.5), a number, a span (its middle)."""
+    text = "-" if said is None else str(said).replace("㎜", "mm").strip()
+    if text in ("강수없음", "-"):
         return 0.0
     if "미만" in text:
         return 0.5
@@ -163,9 +168,12 @@ def _asos(row: Row, station: str) -> Iterator[Observed]:
     time = _stamp(word(row, "tm"), "%Y-%m-%d %H:%M")
     for field, quantity in ASOS_FIELDS.items():
         if field in row:
-            value = 0.0 if field == "rn" and not word(row, field) else number(row[field])
+            checked = word(row, f"{field}Qcflg")
+            none = field == "rn" and not word(row, field) and checked != MISSING
             shift = HOUR if field == "rn" else 0
-            yield observed(station, time - shift, quantity, value)
+            yield observed(
+                station, time - shift, quantity, 0.0 if none else number(row[field]), checked == WRONG
+            )
 
 
 # -- both ---------------------------------------------------------------------------------------------

@@ -36,7 +36,7 @@ UNITS: Mapping[str, str] = {
     "rain_chance": "%",
     "pressure": "hPa",
     "sky": "1 clear, 3 cloudy, 4 overcast",
-    "rain_kind": "0 none, 1 rain, 2 sleet, 3 snow, 4 shower",
+    "rain_kind": "0 none, 1 rain, 2 sleet, 3 snow, 4 shower, 5 drops, 6 drops and flurries, 7 flurries",
     "vehicles": "1/h",
     "trains_1": "1/h, direction 1 (up, inner)",
     "trains_2": "1/h, direction 2 (down, outer)",

@@ -218,6 +218,14 @@ def test_of_a_days_forecasts_the_newest_counts() -> None:
     assert [one.query["searchDate"] for one in service.asked][-1] == "2026-03-03"
 
 
+def test_a_forecast_is_kept_under_the_stations_own_id() -> None:
+    with asking([portal([forecast("2026-03-03 17시 발표", "나쁨")])]) as (client, _):
+        ask = Ask(NOW - DAY, NOW + 4 * DAY, {"south": "gyeonggi-south", "a": "seoul", "b": "seoul"}, NOW)
+        found = table(airkorea.fetch_forecast(client, ask))
+    assert found.words["station"].names == ("a", "b", "south")
+    assert found.numbers["pm25_forecast"].tolist() == [3.0, 3.0, 4.0]
+
+
 def test_official_alerts_are_records_and_steps() -> None:
     rows = [
         {
@@ -236,6 +244,10 @@ def test_official_alerts_are_records_and_steps() -> None:
         ask = Ask(NOW - 3 * DAY, NOW, {"south": "경기/남부권", "seoul": "서울"}, NOW)
         first, second = airkorea.alerts(client, ask)
         steps = list(airkorea.fetch_alerts(client, ask))
+        later = Ask(NOW - HOUR, NOW, ask.places, NOW)
+        assert [one.number for one in airkorea.alerts(client, later)] == ["8"], (
+            "what was cleared before is over"
+        )
     assert (first.level, first.quantity, first.value, first.clear_value) == (1, "pm25", 76.0, 28.0)
     assert first.cleared == utc("2026-03-02T15:00")
     assert (second.level, second.cleared) == (2, None)

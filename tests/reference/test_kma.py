@@ -86,7 +86,8 @@ def test_what_is_observed_now() -> None:
 )
 def test_amounts_of_rain(said: str, amount: float) -> None:
     assert kma.rain(said) == amount
-    assert math.isnan(kma.rain("-"))
+    assert kma.rain("-") == kma.rain(None) == 0.0
+    assert math.isnan(kma.rain("약간"))
 
 
 def test_observations_are_asked_for_by_hour_and_cell() -> None:
@@ -131,7 +132,8 @@ def test_the_newest_forecast_is_asked_for(fetch: Any, operation: str, base: str)
 def test_hours_of_a_weather_station_end_with_yesterday() -> None:
     rows = [
         {"tm": "2026-03-02 08:00", "ta": "3.1", "hm": "70", "ws": "2", "wd": "270", "pa": "1013.2", "rn": ""},
-        {"tm": "2026-03-02 09:00", "ta": "", "hm": "71", "rn": "1.5"},
+        {"tm": "2026-03-02 09:00", "ta": "", "hm": "71", "hmQcflg": "1", "rn": "1.5"},
+        {"tm": "2026-03-02 10:00", "ta": "4.0", "rn": "", "rnQcflg": "9"},
     ]
     with asking([portal(rows, wrapped=True)]) as (client, service):
         ask = Ask(utc("2026-03-01T20:00"), NOW, {"seoul": "108"}, NOW)
@@ -147,4 +149,5 @@ def test_hours_of_a_weather_station_end_with_yesterday() -> None:
     )
     assert (found.numbers["rain"][first], found.numbers["rh"][second]) == (1.5, 71.0)
     assert math.isnan(found.numbers["temp"][second])
-    assert found.numbers["temp_flag"][second] == 9
+    assert (found.numbers["temp_flag"][second], found.numbers["rh_flag"][second]) == (9, 4)
+    assert found.numbers["rain_flag"][second] == 9, "missing is not dry"
