@@ -14,6 +14,8 @@ from edge.readings import Array
 
 FRESH_CO2 = 420.0
 """CO2 of outdoor air [ppm]."""
+TAIL = 0.5
+"""Hours for which what is above a limit at the end is taken to stay above it."""
 HEAT = 0.34
 """Heat that air carries [Wh/m³/K]."""
 
@@ -77,13 +79,13 @@ class Prices:
     particles (CO2 that nobody measured is then no reason at all). `down`: the part of the limits that less
     running than now must keep, so that noise doesn't move it."""
 
-    dust: float = 60.0
-    co2: float = 0.3
+    dust: float = 300.0
+    co2: float = 0.05
     guessed: float = 0.01
     foul: float = 1.5
-    start: float = 1.5
+    start: float = 3.0
     change: float = 0.2
-    down: float = 0.9
+    down: float = 0.95
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,9 +133,10 @@ RULES: tuple[Rule, ...] = (
 )
 
 
-def choose(rooms: Rooms, options: Options, prices: Prices) -> Choice:
-    """The cheapest combination of each room that breaks no rule more than it must."""
-    outcome = courses(rooms, options, prices)
+def choose(rooms: Rooms, options: Options, prices: Prices, outcome: Outcome | None = None) -> Choice:
+    """The cheapest combination of each room that breaks no rule more than it must; `outcome` is what the
+    room's balance expects, unless somebody knows better."""
+    outcome = outcome or courses(rooms, options, prices)
     hours = float(rooms.hours[-1])
     heating = HEAT * options.volume_flow * rooms.heat[:, None]
     energy = (options.power + heating) * hours
@@ -162,7 +165,8 @@ def courses(rooms: Rooms, options: Options, prices: Prices) -> Outcome:
     co2 = np.repeat(stale[:, None], options.clean.shape[1], axis=1)
     peak = np.repeat(rooms.now[:, None], options.clean.shape[1], axis=1)
     dust, excess = np.zeros_like(peak), np.zeros_like(peak)
-    co2_limit = _co2_limit(rooms, options, prices)
+    co2_limit = (np.where(_foul(rooms), prices.foul, 1.0) * rooms.co2_limit)[:, None]
+    weights = steps + TAIL * (np.arange(steps.size) == steps.size - 1)
     for place, hours in enumerate(steps):
         gain = _implied(before, as_is[..., place], _was(rooms, options, place), hours)
         model = _advance(model, gain[..., None], _was(rooms, options, place)[:, None], hours)
@@ -170,20 +174,13 @@ def courses(rooms: Rooms, options: Options, prices: Prices) -> Outcome:
         course = np.maximum(as_is[..., place, None] + moved - model, 0.0)
         before = as_is[..., place]
         co2 = _advance(co2, *_breathing(rooms, options, place), hours)
-        counts = hours * rooms.people[:, place, None]
+        counts = weights[place] * rooms.people[:, place, None]
         peak = np.maximum(peak, course[1])
         worse = course[1] > as_is[1, :, place, None] + 1e-6
         limit = np.where(worse, prices.down, 1.0) * rooms.limit[:, None]
         dust = dust + counts * np.maximum(course[1] - limit, 0.0)
         excess = excess + counts * np.maximum(co2 - co2_limit, 0.0)
     return Outcome(course[0], course[1], peak, co2, dust, excess)
-
-
-def _co2_limit(rooms: Rooms, options: Options, prices: Prices) -> Array:
-    stuffier = options.flow < options.was_flow[:, None] - 1e-9
-    borne = np.where(_foul(rooms), prices.foul, 1.0) * rooms.co2_limit
-    limit: Array = np.where(stuffier, prices.down, 1.0) * borne[:, None]
-    return limit
 
 
 def _foul(rooms: Rooms) -> Array:

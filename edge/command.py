@@ -18,17 +18,20 @@ class Due(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Command:
-    """A level for an actuator: `id` is `TERM-COUNTER`, both growing; `issued` [s], void after `ttl` [s]."""
+    """A level for an actuator: `id` is `TERM-COUNTER`, both growing; `issued` [s], void after `ttl` [s]; the
+    reason in English and in Korean (`ko`)."""
 
     id: str
     issued: int
     ttl: int
     level: int
     reason: str
+    ko: str = ""
 
     def encode(self) -> bytes:
         """The payload of `{root}/{site}/{actuator}/set`."""
-        return json.dumps(asdict(self), ensure_ascii=False, separators=(",", ":")).encode()
+        said = {name: value for name, value in asdict(self).items() if value != ""}
+        return json.dumps(said, ensure_ascii=False, separators=(",", ":")).encode()
 
 
 @dataclass(frozen=True, slots=True)

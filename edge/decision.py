@@ -58,7 +58,7 @@ class Policy:
     co2_limit: float = 1000.0
     lead_s: int = 1800
     steps: int = 6
-    miss: float = 4.0
+    miss: float = 9.0
     alarm: float = 1.0
     min_run_s: int = 600
     min_off_s: int = 300
@@ -83,17 +83,22 @@ class Policy:
 
 def fractile(confidence: float) -> float:
     """How much of the way from a forecast to its upper end (95 %) counts as risk."""
-    normal = NormalDist()
-    return normal.inv_cdf(confidence) / normal.inv_cdf(0.95)
+    return deviations(confidence) / deviations(0.95)
+
+
+def deviations(confidence: float) -> float:
+    """How many standard deviations above the expected value aren't passed with this confidence."""
+    return NormalDist().inv_cdf(confidence)
 
 
 @dataclass(frozen=True, slots=True)
 class Measured:
-    """A newest value in its unit, its QARTOD flag and its age [s]."""
+    """A newest value in its unit, its QARTOD flag, its age [s] and its standard uncertainty."""
 
     value: float
     flag: int
     age_s: float
+    u: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)

@@ -45,11 +45,13 @@ def permits(level: Array, switched: Array, changed: Array, recent: Array, least:
 
     `level` now; seconds since it was `switched` on or off and since its level `changed`; changes within the
     hour; `least` (4 × n): minimum run, minimum rest, hold before a lower level [s], most changes an hour. A
-    start and a stop have their minimum times, a running level may rise at once.
+    start and a stop have their minimum times, a running level may rise at once: the last two of the hour's
+    changes are kept for that.
     """
     wanted, level = np.arange(levels), level[:, None]
     run, rest, hold, most = least[:, :, None]
-    codes = np.where((wanted != level) & (recent[:, None] >= most), 4, 0)
+    spent = recent[:, None] >= np.where(wanted < level, most - 2, most)
+    codes = np.where((wanted != level) & spent, 4, 0)
     codes = np.where((wanted < level) & (changed[:, None] < hold), 3, codes)
     codes = np.where((wanted > 0) & (level == 0) & (switched[:, None] < rest), 2, codes)
     stopped: Array = np.where((wanted == 0) & (level > 0) & (switched[:, None] < run), 1, codes)

@@ -14,7 +14,7 @@ from itertools import groupby, product
 import numpy as np
 
 from edge.choice import Choice, Options, Rooms, choose
-from edge.decision import Ahead, Candidate, Decision, Measured, Policy, RoomState, fractile
+from edge.decision import Ahead, Candidate, Decision, Measured, Policy, RoomState, deviations, fractile
 from edge.network import Actuator, Level
 from edge.pace import Running, permits, recently
 from edge.readings import SECOND, Array, Flag
@@ -58,7 +58,8 @@ def decide_all(rooms: Sequence[tuple[RoomState, Actuators]], policy: Policy) -> 
 def _case(state: RoomState, policy: Policy, actuators: Actuators) -> Case:
     oldest = policy.intervals * state.interval_s
     levels = tuple(_level(one, state.running.get(one.id)) for one in actuators)
-    limits = state.room.limits
+    limits, asked = state.room.limits, state.room.confidence
+    sure = max(deviations(policy.confidence if asked is None else asked), 0.0)
     return Case(
         state=state,
         policy=policy,
@@ -70,6 +71,7 @@ def _case(state: RoomState, policy: Policy, actuators: Actuators) -> Case:
         outdoor=_fresh(state.outdoor, oldest),
         co2=_fresh(state.co2, oldest),
         balance=state.balance or Balance.of(state.room),
+        margin=sure * state.pm25.u if state.pm25 and math.isfinite(state.pm25.u) else 0.0,
     )
 
 
@@ -160,7 +162,9 @@ def _outlook(case: Case, hours: Array) -> tuple[Array, Array]:
     risks = [step.value + max(step.upper - step.value, 0.0) * share for step in steps]
     at = [0.0, *(step.horizon_s / 3600 for step in steps)]
     likely = np.interp(hours, at, [now, *(step.value for step in steps)])
-    return likely, np.interp(hours, at, [now, *risks])
+    # What may come and what the sensor may hide are independent of each other.
+    doubt = np.maximum(np.interp(hours, at, [now, *risks]) - likely, 0.0)
+    return likely, likely + np.hypot(doubt, case.margin)
 
 
 def _outdoors(case: Case, hours: Array) -> Array:

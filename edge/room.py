@@ -48,6 +48,15 @@ def cleaning(room: Room, running: Iterable[tuple[Actuator, int]]) -> float:
     return sum(actuator.levels[level].cadr for actuator, level in running) / room.volume
 
 
+COLD, HOT = 16.0, 27.0
+"""Outdoor air below and above which rooms are heated and cooled [°C]."""
+
+
+def degrees(inside: float, outside: float) -> float:
+    """How many degrees [K] outdoor air must be warmed or cooled to be let in; 0 in mild weather."""
+    return abs(inside - outside) if outside < COLD or outside > HOT else 0.0
+
+
 def lead_hours(now: float, target: float, gain: float, loss: float) -> float:
     """How long [h] cleaning takes from `now` to `target` with particles coming at `gain` [µg/m³/h] and going
     at `loss` [1/h]; infinite if the room settles above it."""

@@ -20,7 +20,8 @@ Details = Mapping[str, float]
 
 @dataclass(frozen=True, slots=True)
 class Case:
-    """One room's question with its limits, levels and fresh inputs (None where stale or bad) worked out."""
+    """One room's question with its limits, levels and fresh inputs (None where stale or bad) worked out; `margin`
+    [µg/m³] is what the value's own uncertainty adds to the risk."""
 
     state: RoomState
     policy: Policy
@@ -32,6 +33,7 @@ class Case:
     outdoor: float | None
     co2: float | None
     balance: Balance
+    margin: float = 0.0
 
     @property
     def shape(self) -> tuple[int, ...]:

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 import msgspec
 
 from edge.command import Command, Delivery, Due, command_id, due
-from edge.decision import Decision, Policy
+from edge.decision import REASONS, Decision, Policy
 from edge.dialect import Said
 from edge.network import Actuator
 from edge.pace import Running, reported
@@ -18,6 +18,7 @@ from gateway.journal import Journal
 from gateway.live import Acting, Live
 from gateway.metrics import Metrics
 from gateway.present import Alarms
+from gateway.words import words
 
 Publish = Callable[[str, bytes], bool]
 """Sends a payload to a topic at QoS 0; False where there is no connection."""
@@ -112,19 +113,20 @@ class Actuate:
         delivery = self._deliveries.get(decision.actuator)
         if delivery is not None and delivery.command.level == decision.level:
             return None
-        return self._new(decision.level, decision.reason, now)
+        return self._new(decision.level, decision.reason, in_korean(decision), now)
 
-    def _new(self, level: int, reason: str, now: int) -> Command:
+    def _new(self, level: int, reason: str, ko: str, now: int) -> Command:
         self._counter += 1
         number = command_id(self._term, self._counter)
-        return Command(number, now // SECOND, self._policy.ttl_s, level, reason)
+        return Command(number, now // SECOND, self._policy.ttl_s, level, reason, ko)
 
     def _renewed(self, name: str, now: int) -> Command | None:
         """The same said anew; None, so that it expires, where nobody has decided for long (stale data)."""
         delivery = self._deliveries[name]
         if now - self._decided.get(name, 0) > self._policy.ttl_s * SECOND:
             return None
-        return self._new(delivery.command.level, delivery.command.reason, now)
+        last = delivery.command
+        return self._new(last.level, last.reason, last.ko, now)
 
     def _nothing(self, actuator: Actuator, now: int) -> None:
         pass
@@ -184,6 +186,12 @@ _STEPS: Mapping[Due, Callable[[Actuate, Actuator, int], None]] = {
     Due.ALARM: Actuate._alarm,
     Due.REFRESH: Actuate._refresh,
 }
+
+
+def in_korean(decision: Decision) -> str:
+    """The reason in Korean."""
+    details = {name: f"{value:g}" for name, value in decision.details.items()}
+    return words("ko").gettext(REASONS[decision.key], **details)
 
 
 @dataclass(frozen=True, slots=True)

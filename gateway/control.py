@@ -1,6 +1,7 @@
 """The stages that look ahead and decide: after the commit, for nodes whose newest sample is fresh."""
 
-from collections.abc import Mapping
+import math
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from hashlib import sha256
@@ -12,9 +13,9 @@ from edge.decision import Ahead, Decision, Measured, Policy, RoomState
 from edge.forecast import Forecaster, Forecasts
 from edge.network import Actuator, Node, Room, Site
 from edge.pace import Running
-from edge.policy import decide
+from edge.policy import Answer, decide_all
 from edge.readings import SECOND
-from edge.room import cleaning
+from edge.room import cleaning, degrees
 from gateway.actuate import Actuate
 from gateway.block import Draft
 from gateway.clock import Clock
@@ -25,6 +26,14 @@ from gateway.river import Block
 
 log = structlog.get_logger()
 
+Key = tuple[str, str]
+"""A room: its site and its id."""
+Case = tuple[RoomState, tuple[Actuator, ...]]
+
+LONGEST = 60
+"""Seconds without news after which a room is decided for all the same: what is stale must be said."""
+SWEEP = 10
+"""Seconds between two looks for such rooms."""
 PACE = 0.5
 """Seconds between two looks ahead: at more blocks a second, several share one."""
 
@@ -91,21 +100,37 @@ class Decide:
         self.policy_hash = sha256(repr(policy).encode()).hexdigest()[:16]
         self._forecaster, self._clock, self._metrics = forecaster, clock, metrics
         self._rooms: Rooms | None = None
+        self._decided: dict[Key, int] = {}
+        self._swept = 0
 
     def __call__(self, block: Block) -> Block:
         now = self._clock.now()
-        if now is None or not block.asked or block.forecasts is None:
+        if now is None:
             return block
         network = self._live.network
-        self._rooms = self._rooms.current(network, now) if self._rooms else Rooms.at(network, now)
-        places = [self._rooms.place.get(node) for node in block.asked]
-        keys = dict.fromkeys(
-            (p.site, p.room) for p in places if p and (p.site, p.room) in self._rooms.actuators
-        )
-        decisions = tuple(one for key in keys for one in self._attempt(self._rooms, key, now))
+        rooms = self._rooms = self._rooms.current(network, now) if self._rooms else Rooms.at(network, now)
+        keys = self._asked(rooms, block, now)
+        if not keys:
+            return block
+        decisions = self._attempt(rooms, keys, now)
         self._metrics.count("decisions", len(decisions))
         self._actuate.take(decisions, self._drafts(block), self._names(), now)
         return replace(block, decisions=decisions)
+
+    def _asked(self, rooms: Rooms, block: Block, now: int) -> list[Key]:
+        """The rooms with actuators that had news, and those for which nothing was decided for long; where a
+        site limits its power, all its rooms at once."""
+        news = block.asked if block.forecasts is not None else ()
+        places = (rooms.place.get(node) for node in news)
+        asked = {(p.site, p.room) for p in places if p and (p.site, p.room) in rooms.actuators}
+        if abs(now - self._swept) >= SWEEP * SECOND:
+            self._swept = now
+            last = now - LONGEST * SECOND
+            asked |= {key for key in rooms.actuators if not last < self._decided.setdefault(key, now) <= now}
+        limited = {site for site, _ in asked if self._live.network.sites[site].energy.most_w is not None}
+        if limited:
+            asked |= {key for key in rooms.actuators if key[0] in limited}
+        return sorted(asked)
 
     def _drafts(self, block: Block) -> list[Draft]:
         rows = forecast_rows(block.forecasts) if block.forecasts else []
@@ -113,42 +138,94 @@ class Decide:
 
     def _names(self) -> bytes:
         model, network = self._forecaster.model.id, self._live.network.hash
-        return msgspec.json.encode({"model": model, "network": network, "policy": self.policy_hash})
+        said = {"model": model, "network": network, "policy": self.policy_hash, "rooms": self._live.rooms}
+        return msgspec.json.encode({name: digest for name, digest in said.items() if digest})
 
-    def _attempt(self, rooms: Rooms, key: tuple[str, str], now: int) -> tuple[Decision, ...]:
-        """The room's decisions; none where they fail, so that the other rooms have theirs."""
+    def _attempt(self, rooms: Rooms, keys: Sequence[Key], now: int) -> tuple[Decision, ...]:
+        """All rooms' decisions in one go; where that fails, room by room, so that the others have theirs."""
         try:
-            return self._decide(rooms, key, now)
+            return self._decide(rooms, keys, now)
         except Exception:
-            log.exception("no decision for a room", site=key[0], room=key[1])
-            self._metrics.count("stage_failures", stage="decide")
-            return ()
+            if len(keys) == 1:
+                log.exception("no decision for a room", site=keys[0][0], room=keys[0][1])
+                self._metrics.count("stage_failures", stage="decide")
+                return ()
+        return tuple(one for key in keys for one in self._attempt(rooms, [key], now))
 
-    def _decide(self, rooms: Rooms, key: tuple[str, str], now: int) -> tuple[Decision, ...]:
+    def _decide(self, rooms: Rooms, keys: Sequence[Key], now: int) -> tuple[Decision, ...]:
+        cases = {key: self._case(rooms, key, now) for key in keys}
+        free = [key for key in keys if self._live.network.sites[key[0]].energy.most_w is None]
+        answers = dict(zip(free, decide_all([cases[key] for key in free], self._policy), strict=True))
+        answers |= self._shared(rooms, {key: cases[key] for key in keys if key not in answers})
+        for key in keys:
+            self._decided[key] = now
+            self._advise(key, answers[key].windows)
+        return tuple(one for key in keys for one in answers[key].decisions)
+
+    def _shared(self, rooms: Rooms, cases: Mapping[Key, Case]) -> dict[Key, Answer]:
+        """The answers of rooms whose sites limit the power of all: the worst room is asked first."""
+        answers: dict[Key, Answer] = {}
+        drawn = {key: self._watts(rooms, key) for key in rooms.actuators}
+        for key in sorted(cases, key=lambda one: -_dust(cases[one][0])):
+            state, actuators = cases[key]
+            others = sum(watts for other, watts in drawn.items() if other[0] == key[0] and other != key)
+            most = self._live.network.sites[key[0]].energy.most_w or 0.0
+            asked = replace(state, budget_w=most - others)
+            answers[key] = decide_all([(asked, actuators)], self._policy)[0]
+            drawn[key] = self._watts(rooms, key, answers[key].decisions)
+        return answers
+
+    def _watts(self, rooms: Rooms, key: Key, decisions: Sequence[Decision] = ()) -> float:
+        """What a room's actuators draw [W] at the levels decided, else at those that they report."""
+        decided = {one.actuator: one.level for one in decisions if one.level is not None}
+        now = {one.id: self._running(one).level or 0 for one in rooms.actuators[key]}
+        return sum(one.levels[(now | decided)[one.id]].power for one in rooms.actuators[key])
+
+    def _advise(self, key: Key, windows: Decision | None) -> None:
+        if windows is None:
+            self._live.windows.pop(key, None)
+        else:
+            self._live.windows[key] = windows
+
+    def _case(self, rooms: Rooms, key: Key, now: int) -> Case:
         site = self._live.network.sites[key[0]]
         room, actuators = site.rooms[key[1]], rooms.actuators[key]
         state = self._state(rooms, site, room, now)
         levels = [(actuator, state.running[actuator.id].level or 0) for actuator in actuators]
         self._forecaster.clean(*key, cleaning(room, levels))
-        return decide(state, self._policy, actuators)
+        return state, actuators
 
     def _state(self, rooms: Rooms, site: Site, room: Room, now: int) -> RoomState:
         moment = datetime.fromtimestamp(now / SECOND, UTC)
-        soon = moment + timedelta(seconds=self._policy.lead_s)
-        inside = rooms.nodes.get((site.id, room.id), ())
-        values = {q: self._measured(inside, q, now) for q in ("pm25", "co2")}
+        inside, outside = rooms.nodes.get((site.id, room.id), ()), rooms.nodes.get((site.id, ""), ())
+        values = {q: self._measured(inside, q, now) for q in ("pm25", "co2", "temp")}
+        outdoor, cold = self._measured(outside, "pm25", now), self._measured(outside, "temp", now)
+        warm = values["temp"]
+        arrival = self._arrival(site, room, moment)
         return RoomState(
             room=room,
             now=now,
             pm25=values["pm25"],
             co2=values["co2"],
-            outdoor=self._measured(rooms.nodes.get((site.id, ""), ()), "pm25", now),
+            outdoor=outdoor,
             outlook=self._outlook(inside),
-            occupied=site.occupied(room.id, moment),
-            occupied_soon=site.occupied(room.id, soon),
+            outdoor_outlook=self._outlook(outside),
+            occupied=arrival == 0,
+            occupied_soon=arrival is not None,
+            arrive_s=float(arrival or 0),
             running={a.id: self._running(a) for a in rooms.actuators[site.id, room.id]},
             interval_s=max((float(node.batch_s) for node in inside), default=60.0),
+            balance=self._live.balances.get((site.id, room.id)),
+            quiet=site.quiet(room.id, moment),
+            price=site.price(moment),
+            heat=degrees(warm.value, cold.value) if warm and cold else 0.0,
         )
+
+    def _arrival(self, site: Site, room: Room, moment: datetime) -> int | None:
+        """Seconds until people come by the timetable, 0 while they are in; None beyond the lead time."""
+        step = self._policy.lead_s // self._policy.steps
+        later = range(0, self._policy.lead_s + 1, step)
+        return next((s for s in later if site.occupied(room.id, moment + timedelta(seconds=s))), None)
 
     def _running(self, actuator: Actuator) -> Running:
         """What it reports; a level that changed network files have no more counts as never heard."""
@@ -166,7 +243,7 @@ class Decide:
             return None
         newest = max(found, key=lambda latest: latest.time)
         value = newest.values[quantity]
-        return Measured(value.value, value.flag, (now - newest.time) / SECOND)
+        return Measured(value.value, value.flag, (now - newest.time) / SECOND, value.u)
 
     def _outlook(self, nodes: tuple[Node, ...]) -> tuple[Ahead, ...]:
         outlooks = [self._live.outlook[node.id] for node in nodes if node.id in self._live.outlook]
@@ -174,6 +251,10 @@ class Decide:
             return ()
         newest = max(outlooks, key=lambda outlook: outlook.issued)
         return tuple(Ahead(h.horizon_s, h.value, h.lower, h.upper) for h in newest.horizons)
+
+
+def _dust(state: RoomState) -> float:
+    return state.pm25.value if state.pm25 and math.isfinite(state.pm25.value) else 0.0
 
 
 def forecast_rows(forecasts: Forecasts) -> list[Mapping[str, object]]:

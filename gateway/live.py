@@ -8,7 +8,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from edge.decision import Decision
 from edge.network import Network
+from edge.room import Balance
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,4 +108,7 @@ class Live:
     alarms: dict[tuple[str, str], Alarm] = field(default_factory=dict)
     quarantine: dict[str, int] = field(default_factory=dict)
     strangers: dict[str, Stranger] = field(default_factory=dict)
+    balances: dict[tuple[str, str], Balance] = field(default_factory=dict)
+    windows: dict[tuple[str, str], Decision] = field(default_factory=dict)
+    rooms: str = ""
     refused: str = ""

@@ -171,7 +171,7 @@ def levels_work(all: Entries) -> None:
             entry.wrong("levels", f"{len(levels)} levels", f"off and at least one level with {does} above 0")
         elif levels[0].cadr or levels[0].flow:
             entry.wrong("levels", "a level 0 that moves air", "level 0 with cadr = 0 and flow = 0: it is off")
-        for name in ("safe", "safe_occupied"):
+        for name in ("safe", "safe_occupied", "quiet_level"):
             if levels and entry[name] is not None and entry[name] >= len(levels):
                 entry.wrong(name, entry[name], f"a level from 0 to {len(levels) - 1}")
 
@@ -205,6 +205,24 @@ def calibrations_have_sensors(all: Entries) -> None:
             key = (whose, entry["quantity"], nanoseconds(since, all.zone_of_serial(serial)))
             if seen.setdefault(key, entry) is not entry:
                 entry.wrong("since", since, f"another date than {seen[key].place.path}")
+
+
+def energy_is_whole(all: Entries) -> None:
+    """A peak price has its hours, and the least that can run fits below a site's peak power."""
+    for site in all.site:
+        energy = site["energy"]
+        if energy is None:
+            continue
+        peak = energy["peak"]
+        if energy["peak_price"] is not None and peak is not None and not peak.weekly:
+            energy.wrong("peak", "no hours", 'the hours of peak_price, like {mon-fri = "10:00-12:00"}')
+        most = energy["most_w"]
+        for entry in all.actuator if most else ():
+            watts = [level.power for level in (entry["levels"] or ())[1:] if level]
+            if entry["site"] == site["id"] and watts and min(watts) > most:
+                energy.wrong(
+                    "most_w", most, f"enough for {entry.place.path}: its least level draws {min(watts):g} W"
+                )
 
 
 def windows_have_length(all: Entries) -> None:
@@ -250,6 +268,7 @@ RULES: tuple[Callable[[Entries], None], ...] = (
     levels_work,
     timers_are_said,
     calibrations_have_sensors,
+    energy_is_whole,
     windows_have_length,
     inlets_are_at_breathing_height,
     stations_can_be_asked_for,

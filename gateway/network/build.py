@@ -11,6 +11,7 @@ import holidays
 from edge.network import (
     Actuator,
     Calibration,
+    Energy,
     Fitted,
     Maintenance,
     Network,
@@ -55,13 +56,15 @@ def _named(entry: Entry) -> dict[str, Any]:
 def _site(entry: Entry, all: Entries, years: range) -> Site:
     values = _named(entry)
     country, closed, zone = values.pop("calendar"), values.pop("closed"), all.zone_of(entry["id"])
+    energy = values.pop("energy")
     rooms = {room["id"]: Room(**_named(room)) for room in values.pop("room")}
     windows = tuple(
         Maintenance(nanoseconds(w["start"], zone), nanoseconds(w["end"], zone), w["why"])
         for w in values.pop("maintenance")
     )
     free = _holidays(country, years).union(closed)
-    return Site(rooms=rooms, holidays=free, maintenance=windows, **values)
+    paid = Energy(**energy.values) if energy else Energy()
+    return Site(rooms=rooms, holidays=free, maintenance=windows, energy=paid, **values)
 
 
 @lru_cache(maxsize=64)

@@ -195,6 +195,14 @@ ROOM = (
     Field("ach", number(0, 20, "1/h"), 0.75),
     Field("occupants", whole(0, 5000), 0),
     Field("limits", limits(tuple(QUANTITIES)), {}),
+    Field("quiet", timetable, Timetable()),
+    Field("confidence", number(0.5, 0.99), None),
+)
+ENERGY = (
+    Field("price", number(0, 100_000, "per kWh"), 150.0),
+    Field("peak_price", number(0, 100_000, "per kWh"), None),
+    Field("peak", timetable, Timetable()),
+    Field("most_w", positive(10_000_000, "W"), None),
 )
 MAINTENANCE = (Field("start", moment), Field("end", moment), Field("why", text, ""))
 SITE = (
@@ -209,6 +217,7 @@ SITE = (
     Field("altitude", number(-430, 9000, "m"), None),
     Field("maintenance", tables(MAINTENANCE), ()),
     Field("room", tables(ROOM), ()),
+    Field("energy", table(ENERGY), None),
 )
 PLACED = (
     Field("since", moment),
@@ -244,6 +253,9 @@ ACTUATOR = (
     Field("levels", listed(level)),
     Field("safe", whole(0, 100), 0),
     Field("safe_occupied", whole(0, 100), 1),
+    Field("quiet_level", whole(0, 100), None),
+    Field("min_run_s", whole(0, 86_400, "s"), None),
+    Field("min_rest_s", whole(0, 86_400, "s"), None),
     Field("timer", yes, None),
 )
 STATION = (
