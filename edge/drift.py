@@ -1,4 +1,4 @@
-"""Drift: whether a sensor still says what it used to beside references and neighbours, and what would mend it.
+"""Drift: whether a sensor still says what it used to beside its proxies, and what would mend it.
 
 MOMA (Miskell et al. 2018, doi:10.1021/acssensors.8b00074): a proxy that is not the truth at the sensor's site
 has its distribution over some days, and a sensor in order has it too. What a proxy says is brought to the
@@ -19,10 +19,11 @@ DAY_H = 24
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """When a day is flagged and when that is drift: windows of `window_h` [h] and `counts`, the share by which
-    numbers of hours may differ; `p` of a Kolmogorov–Smirnov test, `low`..`high` of the gain, `offset` [unit]
-    either side of 0; so many `days` on end; the last `fit_days` of them make the proposal. `usual_days` is
-    how long a sensor and its proxy are watched first, at least `settled_days` of hours of both."""
+    """When a day is flagged and when that is drift: windows of `window_h` [h] and `counts`, the share by
+    which numbers of hours may differ; `p` of a Kolmogorov–Smirnov test, `low`..`high` of the gain, `offset`
+    [unit] either side of 0; so many `days` on end; the last `fit_days` of them make the proposal.
+    `usual_days` is how long a sensor and its proxy are watched first, at least `settled_days` of hours of
+    both."""
 
     window_h: int = 72
     counts: float = 0.25
@@ -80,8 +81,8 @@ class Day:
 
 @dataclass(frozen=True)
 class Course:
-    """A sensor's corrected hourly means and those of its proxy [unit], at consecutive `hours` since 1970; from
-    hour `begin` on it has been the same sensor in the same place with the same calibration."""
+    """A sensor's corrected hourly means and those of its proxy [unit], at consecutive `hours` since 1970;
+    from hour `begin` on it has been the same sensor in the same place with the same calibration."""
 
     node: str
     serial: str
@@ -96,12 +97,13 @@ class Course:
 
 @dataclass(frozen=True)
 class Watched:
-    """A course, what is usual there (None: not known yet), its days, and how many of the last are drift."""
+    """A course, what is usual there (None: not known yet), its days, and on which of them (since 1970) the
+    drift began in which it stands (None: it doesn't)."""
 
     course: Course
     usual: Line | None
     days: tuple[Day, ...] = ()
-    run: int = 0
+    began: int | None = None
 
 
 @dataclass(frozen=True)
@@ -127,7 +129,7 @@ class Proposal:
 
 
 def same_distribution(one: Array, other: Array) -> float:
-    """The probability that two samples of one distribution differ as much (Kolmogorov–Smirnov, asymptotic)."""
+    """The probability that samples of one distribution differ so much (Kolmogorov–Smirnov, asymptotic)."""
     one, other = np.sort(one), np.sort(other)
     every = np.concatenate((one, other))
     parts = (np.searchsorted(cells, every, "right") / cells.size for cells in (one, other))
@@ -167,7 +169,8 @@ def watched(course: Course, rule: Rule = RULE) -> Watched:
     settled = course.begin + rule.settled_days * DAY_H
     first = max(int(course.hours[0]) + rule.window_h, settled)
     ends = range(-(-first // DAY_H) * DAY_H, int(course.hours[-1]) + 2, DAY_H)
-    return Watched(course, line, tuple(_day(course, proxy, end, rule) for end in ends))
+    days = tuple(_day(course, proxy, end, rule) for end in ends)
+    return Watched(course, line, days, began(days, rule))
 
 
 def _day(course: Course, proxy: Array, end: int, rule: Rule) -> Day:
@@ -191,7 +194,7 @@ def judged(courses: Sequence[Course], rule: Rule = RULE) -> list[Watched]:
     for one in found:
         others = [place for place, other in enumerate(found) if other.course.node != one.course.node]
         days = tuple(_own(day, others, flags, said) for day in one.days)
-        result.append(Watched(one.course, one.usual, days, _run(days)))
+        result.append(Watched(one.course, one.usual, days, began(days, rule)))
     return result
 
 
@@ -205,23 +208,27 @@ def _own(
     return Day(day.day, day.sensor, day.proxy, day.gain, day.offset, day.p, False)
 
 
-def _run(days: Sequence[Day]) -> int:
-    """How many of the last days are flagged on end; days that say nothing neither count nor end it."""
-    run = 0
-    for day in reversed(days):
-        if day.flagged is False:
-            break
-        run += bool(day.flagged)
-    return run
+def began(days: Sequence[Day], rule: Rule = RULE) -> int | None:
+    """When the drift began in which the days end: so many flagged days on end begin one, as many unflagged
+    ones end it; days that say nothing count for neither."""
+    start: int | None = None
+    flagged: list[int] = []
+    quiet = 0
+    for day in (day for day in days if day.flagged is not None):
+        flagged, quiet = ([*flagged, day.day], 0) if day.flagged else ([], quiet + 1)
+        if quiet >= rule.days:
+            start = None
+        if start is None and len(flagged) >= rule.days:
+            start = flagged[0]
+    return start
 
 
 def proposal(one: Watched, rule: Rule = RULE) -> Proposal | None:
-    """What would mend a drift that persists: the flagged days' hours, at most 30 days of them."""
-    flagged = [day.day for day in one.days if day.flagged][-one.run :] if one.run else []
-    if one.run < rule.days or one.usual is None:
+    """What would mend a drift that stands: from the days since it began, at most the last 30."""
+    if one.began is None or one.usual is None:
         return None
-    course, last = one.course, flagged[-1]
-    first = max(flagged[0], last - rule.fit_days + 1)
+    course, last = one.course, one.days[-1].day
+    first = max(one.began, last - rule.fit_days + 1)
     rows = (course.hours >= first * DAY_H) & (course.hours < (last + 1) * DAY_H)
     proxy = np.maximum(one.usual(course.proxy), 0.0)
     rows &= np.isfinite(course.sensor) & np.isfinite(proxy)
@@ -233,11 +240,11 @@ def proposal(one: Watched, rule: Rule = RULE) -> Proposal | None:
     before, after = (_apart(cells, proxy[rows], course.hours[rows]) for cells in
                      (course.sensor[rows], np.maximum(line(course.sensor[rows]), 0.0)))  # fmt: skip
     return Proposal(
-        id=f"{course.node[:18]}-{course.quantity}-{np.datetime64(first, 'D')}",
+        id=f"{course.node[:18]}-{course.quantity}-{np.datetime64(one.began, 'D')}",
         node=course.node,
         serial=course.serial,
         quantity=course.quantity,
-        since=first * DAY_H * HOUR,
+        since=one.began * DAY_H * HOUR,
         gain=line.gain,
         offset=line.offset,
         u=after,

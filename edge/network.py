@@ -252,6 +252,19 @@ class Station:
     code: str = ""
 
 
+@dataclass(frozen=True, slots=True)
+class Accepting:
+    """Which proposed recalibrations are accepted without being asked: a gain from 1/`gain` to `gain`, an
+    offset up to `offset` [unit] either way."""
+
+    gain: float
+    offset: float
+
+    def allows(self, gain: float, offset: float) -> bool:
+        """Whether it accepts this one."""
+        return 1 / self.gain <= gain <= self.gain and abs(offset) <= self.offset
+
+
 def _by(
     entries: Iterable[Calibration], key: Callable[[Calibration], tuple[str, str]]
 ) -> Mapping[tuple[str, str], tuple[Calibration, ...]]:
@@ -273,6 +286,7 @@ class Network:
     calibrations: tuple[Calibration, ...] = ()
     hash: str = ""
     influx_resolution: str = "air"
+    accepting: Accepting | None = None
 
     @cached_property
     def derived(self) -> dict[type, Any]:

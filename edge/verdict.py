@@ -29,6 +29,7 @@ class Test(IntFlag):
     CLOCK = 1 << 12
     NEIGHBOUR = 1 << 13
     REFERENCE = 1 << 14
+    BEYOND = 1 << 15
 
 
 HOURLY = Test.NEIGHBOUR | Test.REFERENCE

@@ -14,6 +14,7 @@ from edge.readings import SECOND
 from edge.wire import Letter
 from gateway.assembly import Assembly, Options
 from gateway.block import JournalError
+from gateway.calibration_service import Drifting
 from gateway.catchup import Catchup
 from gateway.chore import Chore
 from gateway.clock import Clock, SystemClock
@@ -99,6 +100,9 @@ class Gateway(Assembly):
             self.alarms,
             self.metrics,
         )
+        drifting = Drifting(
+            self.options.network, self.journal, self.history, self.live, self.alarms, self.metrics
+        )
         watch = Watch(self.live, self.clock, self.alarms, self.metrics, self.options.data)
         fetching = self.options.references
         references = self.references = fetching and References(
@@ -119,6 +123,8 @@ class Gateway(Assembly):
             Chore("archive", 5.0, self.archiving.tick),
             Chore("models", 1.0, retraining.watch),
             Chore("training", self.options.train_every, retraining.tick, first=self.options.train_first),
+            Chore("drift", 24 * 3600.0, drifting.tick, first=self.options.drift_first),
+            Chore("drift told", 1.0, drifting.show),
         ]
 
     # -- the loop ---------------------------------------------------------------------------------------

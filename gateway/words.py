@@ -98,6 +98,10 @@ ALARMS: Mapping[str, str] = {
     "broker": N_("The connection to the broker is interrupted. The devices keep their data meanwhile."),
     "reference": N_("No reference values come from {about} now. They are asked for again."),
     "disk": N_("The gateway's disk is almost full."),
+    "drift": N_(
+        "The sensor of {about} has drifted. Proposed: {gain} × value {offset}"
+        " (gongi calibrate accept {proposal})."
+    ),
     "untimed": N_("{about} does not know the time yet. Its data are kept."),
 }
 """The text of each kind of alarm; `{about}` is its device, other placeholders come from its details."""
@@ -118,6 +122,7 @@ TESTS: Mapping[str, str] = {
     "clock": N_("The device's clock stood still or jumped."),
     "neighbour": N_("The other monitors beside it say something else."),
     "reference": N_("The official station nearby says something else."),
+    "beyond": N_("It lies outside what the sensor's calibration has seen."),
 }
 """Why a value is flagged, in plain words, by the name of the test in lower case."""
 

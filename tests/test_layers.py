@@ -17,6 +17,7 @@ HOST = ("edge", "gateway", "firmware", "dashboards")
 # msgspec does no I/O: in edge it reads what devices send, in the gateway it is the JSON of everyone).
 IMPORTERS = {
     # the virtual nodes of the world are MQTT clients of their own
+    "tomlkit": {"gateway/calibration_entry.py"},
     "paho": {"gateway/receive.py", "gateway/publish.py", "gateway/world/link.py"},
     "influxdb_client": {"gateway/influx.py"},
     "sqlite3": {"gateway/journal.py"},

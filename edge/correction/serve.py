@@ -10,10 +10,10 @@ from edge.correction.memory import Passing
 from edge.correction.model import Correction
 from edge.correction.stream import Kind, Past, Stack
 from edge.readings import Array, Column, Flag, Readings
+from edge.verdict import Test
 
-BEYOND = np.uint32(1 << 15)
-"""The test that an input lies inside the range which the calibration's fit has seen, among those of
-`edge.verdict`."""
+BEYOND = np.uint32(Test.BEYOND)
+"""An input lies outside the range that the calibration's fit has seen, or is missing."""
 
 
 def modelled(setups: Sequence[Setup]) -> Mapping[str, "Modelled"]:

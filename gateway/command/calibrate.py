@@ -18,6 +18,7 @@ from gateway import table as tables
 from gateway.calibrated import calibrated
 from gateway.calibration import colocations, load, save
 from gateway.campaign import said, transferred
+from gateway.command.in_service import accept_command, drift_command, recompute_command
 from gateway.words import LANGUAGES
 
 FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
@@ -160,6 +161,10 @@ def apply_command(model: Path, table: Path, out: Path, tz: str, as_json: bool) -
         click.echo(json.dumps({**counts, "calibrations": names, "file": str(out)}))
     else:
         click.echo(f"written: {out}, {counts['rows']} rows, {counts['outside']} outside the fitted range")
+
+
+for one in (recompute_command, drift_command, accept_command):
+    calibrate.add_command(one)
 
 
 @contextmanager

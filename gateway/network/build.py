@@ -9,6 +9,7 @@ from typing import Any
 import holidays
 
 from edge.network import (
+    Accepting,
     Actuator,
     Calibration,
     Energy,
@@ -26,7 +27,9 @@ from gateway.network.models import correction
 from gateway.network.shape import Entry
 
 
-def build(root: str, influx: Entry | None, all: Entries, hash: str, year: int) -> Network:
+def build(
+    root: str, influx: Entry | None, drift: Entry | None, all: Entries, hash: str, year: int
+) -> Network:
     """The network; holidays are resolved from the first year that the files name to the one after `year`."""
     years = range(min(_years(all), default=year), year + 2)
     return Network(
@@ -38,6 +41,7 @@ def build(root: str, influx: Entry | None, all: Entries, hash: str, year: int) -
         calibrations=tuple(_calibration(entry, all) for entry in all.calibration),
         hash=hash,
         influx_resolution=influx["resolution"] if influx else "air",
+        accepting=Accepting(drift["accept_gain"], drift["accept_offset"]) if drift else None,
     )
 
 

@@ -293,6 +293,7 @@ WHOLE = (
     Field("include", listed(text), ()),
     Field("root", topic, "gongi/v1"),
     Field("influx", table((Field("resolution", choice(RESOLUTIONS), "air"),)), None),
+    Field("drift", table((Field("accept_gain", number(1, 3)), Field("accept_offset", number(0, 100)))), None),
     *PART,
 )
 """What `network.toml` may hold besides."""

@@ -1,0 +1,261 @@
+"""Drift of the sensors in service: courses from the history, proposals kept in the journal."""
+
+import json
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+
+from edge.assign import Setup, Setups
+from edge.drift import (
+    DAY_H,
+    HOUR,
+    NEAR,
+    RULE,
+    Course,
+    Day,
+    Proposal,
+    Rule,
+    Watched,
+    judged,
+    median_of,
+    proposal,
+)
+from edge.network import Network, Site
+from edge.readings import SECOND, Array, Flag, Readings
+from gateway.block import Draft
+from gateway.history import History
+from gateway.journal import Journal
+from gateway.reference.nearest import kilometres
+from gateway.reference.store import references
+
+KIND = "proposal"
+"""Blocks that hold proposed recalibrations, each with its evidence."""
+NEAR_KM = 15.0
+"""How far [km] a station or another site may be to be a proxy (MOMA for PM: Miskell et al. 2023)."""
+WHOLE = 0.75
+CHUNK = DAY_H * HOUR
+QUANTITIES = ("pm25",)
+"""What the service watches."""
+
+Hourly = dict[str, Array]
+
+
+@dataclass(frozen=True, slots=True)
+class Stand:
+    """Where a node stands now, with which sensor, and since when [ns] that and its calibration hold."""
+
+    node: str
+    site: str
+    room: str
+    serial: str
+    since: int
+
+
+def watch(
+    journal: Journal,
+    history: History,
+    network: Network,
+    now: int,
+    quantity: str = "pm25",
+    rule: Rule = RULE,
+) -> list[Watched]:
+    """Each node that can be watched at `now` [ns UTC], by its references, and by its neighbours."""
+    first, _ = journal.extent() or (now, now)
+    stands = list(_stands(network, quantity, now, first))
+    end = now // HOUR
+    recent = end - (rule.fit_days + 2 * rule.days) * DAY_H
+    spans = {(s.since // HOUR, s.since // HOUR + rule.usual_days * DAY_H) for s in stands}
+    wanted = _joined([(recent, end), *spans], end)
+    if not stands or not wanted:
+        return []
+    hours = np.arange(wanted[0][0], end)
+    own = _hourly(history, hours, wanted, [one.node for one in stands], quantity)
+    stations = _stations(journal, network, hours, quantity)
+    courses = [_by_references(one, hours, own, stations, network, quantity) for one in stands]
+    beside = [_by_neighbours(one, stands, hours, own, network, quantity) for one in stands]
+    return [found for kind in (courses, beside) for found in judged([c for c in kind if c], rule)]
+
+
+def proposals(found: Sequence[Watched], rule: Rule = RULE) -> list[Proposal]:
+    """What would mend the drifts among them; references are asked first."""
+    made: dict[str, Proposal] = {}
+    for one in found:
+        if (mend := proposal(one, rule)) is not None:
+            made.setdefault(mend.node, mend)
+    return list(made.values())
+
+
+# -- where nodes stand --------------------------------------------------------------------------------
+
+
+def _stands(network: Network, quantity: str, now: int, first: int) -> Iterator[Stand]:
+    """The nodes as they stand at `now` [ns]; nothing was stored before `first` [ns]."""
+    newest: dict[str, Setup] = {}
+    for setup in Setups.of(network).table:
+        if setup.node is not None and setup.since <= now:
+            newest[setup.node.id] = setup
+    for node, setup in newest.items():
+        sensor, place, entry = setup.sensor(quantity), setup.placement, setup.calibrations.get(quantity)
+        if sensor and place:
+            since = max(setup.stood, entry.since if entry else 0, first)
+            yield Stand(node, place.site, place.room, sensor[1], since)
+
+
+def _near(one: Site | None, other: Site | None) -> bool:
+    if one is None or other is None:
+        return False
+    if one.id == other.id:
+        return True
+    spot = (one.lat, one.lon, other.lat, other.lon)
+    return None not in spot and kilometres(*spot) <= NEAR_KM  # type: ignore[arg-type]  # none is None
+
+
+# -- hourly means -------------------------------------------------------------------------------------
+
+
+def _joined(spans: Collection[tuple[int, int]], end: int) -> list[tuple[int, int]]:
+    """The hours [first, last) that the spans cover together, in order."""
+    joined: list[tuple[int, int]] = []
+    for first, last in sorted((max(first, 0), min(last, end)) for first, last in spans):
+        if first >= last:
+            continue
+        if joined and first <= joined[-1][1]:
+            joined[-1] = joined[-1][0], max(joined[-1][1], last)
+        else:
+            joined.append((first, last))
+    return joined
+
+
+def _hourly(
+    history: History, hours: Array, wanted: Sequence[tuple[int, int]], nodes: Sequence[str], quantity: str
+) -> Hourly:
+    """Corrected hourly means of good and suspect samples by the 75 % rule; NaN where there is none."""
+    found = {node: np.full(hours.size, np.nan) for node in nodes}
+    first = int(hours[0])
+    for begin, end in wanted:
+        for start in range(begin, end, DAY_H):
+            rows = history.read(start * HOUR, min(start + DAY_H, end) * HOUR, nodes)
+            for node, hour, mean in _means(rows, quantity):
+                found[node][hour - first] = mean
+    return found
+
+
+def _means(rows: Readings, quantity: str) -> Iterator[tuple[str, int, float]]:
+    column = rows.columns.get(quantity)
+    if column is None:
+        return
+    good = np.isfinite(column.value) & ((column.flag == Flag.GOOD) | (column.flag == Flag.SUSPECT))
+    rows, value = rows.take(good), column.value[good]
+    base = int(rows.time.min(initial=0)) // HOUR if len(rows) else 0
+    key = rows.node.astype(np.int64) * (1 << 20) + (rows.time // HOUR - base)
+    groups, place = np.unique(key, return_inverse=True)
+    seconds = np.bincount(place, np.minimum(rows.dt, HOUR // SECOND), groups.size)
+    mean = np.bincount(place, value, groups.size) / np.maximum(np.bincount(place, minlength=groups.size), 1)
+    for group, covered, one in zip(groups.tolist(), seconds.tolist(), mean.tolist(), strict=True):
+        if covered >= WHOLE * (HOUR // SECOND):
+            yield rows.nodes[group >> 20], base + (group & ((1 << 20) - 1)), one
+
+
+def _stations(journal: Journal, network: Network, hours: Array, quantity: str) -> Hourly:
+    """The hourly values of the reference stations that the files name."""
+    table = references(journal, int(hours[0]) * HOUR, (int(hours[-1]) + 1) * HOUR, list(network.stations))
+    name = f"ref_{quantity}"
+    found = {station: np.full(hours.size, np.nan) for station in network.stations}
+    if name in table.numbers:
+        good = table.numbers[f"{name}_flag"] == Flag.GOOD
+        for row in np.flatnonzero(good).tolist():
+            station = table.device.names[table.device.code[row]]
+            found[station][int(table.time[row]) // HOUR - int(hours[0])] = table.numbers[name][row]
+    return found
+
+
+# -- courses ------------------------------------------------------------------------------------------
+
+
+def _by_references(
+    one: Stand, hours: Array, own: Hourly, stations: Hourly, network: Network, quantity: str
+) -> Course | None:
+    """A node outdoors beside the stations around it."""
+    site = network.sites.get(one.site)
+    if one.room or site is None or site.lat is None or site.lon is None:
+        return None
+    near = {
+        name: stations[name]
+        for name, station in network.stations.items()
+        if kilometres(site.lat, site.lon, station.lat, station.lon) <= NEAR_KM
+        and np.isfinite(stations[name]).any()
+    }
+    return _course(one, "references", near, hours, own, quantity, 1) if near else None
+
+
+def _by_neighbours(
+    one: Stand, stands: Sequence[Stand], hours: Array, own: Hourly, network: Network, quantity: str
+) -> Course | None:
+    """A node beside those in its room, or a node outdoors beside those outdoors around it."""
+    here = network.sites.get(one.site)
+    near = {
+        other.node: own[other.node]
+        for other in stands
+        if other.node != one.node
+        and other.room == one.room
+        and ((other.site == one.site) if one.room else _near(here, network.sites.get(other.site)))
+    }
+    least = NEAR - 1
+    return _course(one, "neighbours", near, hours, own, quantity, least) if len(near) >= least else None
+
+
+def _course(
+    one: Stand, kind: str, near: Mapping[str, Array], hours: Array, own: Hourly, quantity: str, least: int
+) -> Course:
+    begin = max(one.since // HOUR, int(hours[0]))
+    heard = np.isfinite(own[one.node])
+    begin = max(begin, int(hours[heard.argmax()])) if heard.any() else begin
+    proxy = median_of(near, least)
+    return Course(one.node, one.serial, quantity, kind, tuple(near), hours, own[one.node], proxy, begin)
+
+
+# -- kept ---------------------------------------------------------------------------------------------
+
+
+def keep(journal: Journal, found: Sequence[Proposal], at: int) -> list[Proposal]:
+    """Keep proposals in the journal that aren't kept as they are; those that are new under their id."""
+    known = kept(journal)
+    fresh = [one for one in found if one.id not in known or said(known[one.id]) != said(one)]
+    if fresh:
+        journal.commit(at, [Draft(KIND, json.dumps(said(one)).encode(), one.id.encode()) for one in fresh])
+    return [one for one in fresh if one.id not in known]
+
+
+def kept(journal: Journal) -> dict[str, Proposal]:
+    """Each proposal ever made, as it was made last."""
+    found: dict[str, Proposal] = {}
+    for block in reversed(journal.heads(KIND, -1)):
+        body = journal.body(block)
+        one = _proposal(json.loads(body)) if body else None
+        if one is not None:
+            found[one.id] = one
+    return found
+
+
+def said(one: Proposal) -> dict[str, Any]:
+    """A proposal as a JSON object."""
+    days = [{name: _finite(value) for name, value in asdict(day).items()} for day in one.days]
+    return {**asdict(one), "proxies": list(one.proxies), "days": days}
+
+
+def _finite(value: Any) -> Any:
+    return None if isinstance(value, float) and not np.isfinite(value) else value
+
+
+def _proposal(said: Mapping[str, Any]) -> Proposal:
+    days = tuple(_day(**day) for day in said["days"])
+    return Proposal(**{**said, "proxies": tuple(said["proxies"]), "days": days})
+
+
+def _day(day: int, sensor: int, proxy: int, flagged: bool | None, **numbers: float | None) -> Day:
+    gain, offset, p = (
+        float("nan") if numbers[n] is None else float(numbers[n] or 0) for n in ("gain", "offset", "p")
+    )
+    return Day(day, sensor, proxy, gain, offset, p, flagged)
