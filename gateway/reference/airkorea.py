@@ -5,12 +5,13 @@ Verified in public clients and in a published copy of the specification: operati
 a day), which is recalled; it becomes the stamp of its beginning.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
+from itertools import chain
 
 from gateway.reference.ask import Ask, pages
-from gateway.reference.hour import DAY, HOUR, local, stamp
+from gateway.reference.hour import DAY, HOUR, local, midnight, stamp
 from gateway.reference.nearest import Spot
 from gateway.reference.observed import Observed, number, observed
 from gateway.reference.portal import Row, rows, word
@@ -75,6 +76,10 @@ class Alert:
     cleared: int | None
     value: float
     clear_value: float
+
+    def in_force(self, time: int) -> bool:
+        """Whether it stands at `time` [ns]."""
+        return self.issued <= time and (self.cleared is None or time < self.cleared)
 
 
 # -- requests -----------------------------------------------------------------------------------------
@@ -216,35 +221,37 @@ def fetch_forecast(client: Client, ask: Ask) -> Iterator[Observed]:
     places = ask.places or {region: region for region in REGIONS.values()}
     wanted = {region: [id for id, name in places.items() if name == region] for region in places.values()}
     # A day is forecast up to three days before it comes.
-    for day in range(ask.start - 3 * DAY, min(ask.end, ask.now + 1), DAY):
+    for day in range(midnight(ask.start) - 3 * DAY, min(ask.end, ask.now + 1), DAY):
         on = local(day, "%Y-%m-%d")
         for one in ask.within(pages(client, partial(forecast_request, on), read_forecast, PAGE)):
             yield from (replace(one, station=id) for id in wanted.get(one.station, ()))
 
 
 def fetch_alerts(client: Client, ask: Ask) -> Iterator[Observed]:
-    """The alerts of districts (`서울`) or areas (`경기/남부권`) as steps: the level from where one is issued,
-    0 from where it is cleared."""
+    """The alerts of districts (`서울`) or areas (`경기/남부권`) as steps: the highest level in force, from each
+    change on and at the first instant of the first day."""
     found = alerts(client, ask)
     for station, place in ask.places.items():
         district, _, area = place.partition("/")
-        for one in found:
-            if one.district == district and area in ("", one.area):
-                yield Observed(station, one.issued, f"{one.quantity}_alert", float(one.level))
-                if one.cleared is not None:
-                    yield Observed(station, one.cleared, f"{one.quantity}_alert", 0.0)
+        here = [one for one in found if one.district == district and area in ("", one.area)]
+        for quantity in GRADES:
+            yield from _steps(station, quantity, [one for one in here if one.quantity == quantity], ask)
+
+
+def _steps(station: str, quantity: str, found: Sequence[Alert], ask: Ask) -> Iterator[Observed]:
+    begin = midnight(ask.start)
+    changes = {time for one in found for time in (one.issued, one.cleared) if time is not None}
+    for time in sorted({begin} | {time for time in changes if begin <= time < ask.end}):
+        level = max((one.level for one in found if one.in_force(time)), default=0)
+        yield Observed(station, time, f"{quantity}_alert", float(level))
 
 
 def alerts(client: Client, ask: Ask) -> list[Alert]:
-    """The alerts that were in force at some time of those asked for."""
+    """The alerts of the years asked for, oldest first."""
     # One issued at the year's end may last into the next.
     years = range(int(local(ask.start - 7 * DAY, "%Y")), int(local(max(ask.end - 1, ask.start), "%Y")) + 1)
-    found = [
-        one for year in years for one in pages(client, partial(alerts_request, str(year)), read_alerts, PAGE)
-    ]
-    return [
-        one for one in found if one.issued < ask.end and (one.cleared is None or one.cleared >= ask.start)
-    ]
+    found = (pages(client, partial(alerts_request, str(year)), read_alerts, PAGE) for year in years)
+    return sorted(chain.from_iterable(found), key=lambda one: one.issued)
 
 
 def fetch_stations(client: Client) -> list[Spot]:

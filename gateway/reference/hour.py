@@ -38,6 +38,11 @@ def _ns(at: datetime) -> int:
     return round(at.timestamp()) * SECOND
 
 
+def midnight(time: int) -> int:
+    """The first instant [ns] of the day in Korea to which a time belongs."""
+    return stamp(local(time, "%Y-%m-%d"), "%Y-%m-%d")
+
+
 def local(time: int, form: str, zone: timezone | ZoneInfo = KST) -> str:
     """A time [ns] on a source's clock, in the form of `strftime`."""
     return datetime.fromtimestamp(time // SECOND, UTC).astimezone(zone).strftime(form)

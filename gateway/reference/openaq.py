@@ -136,7 +136,9 @@ def _results(answer: Answer) -> tuple[list[Mapping[str, Any]], int]:
 def fetch_hours(client: Client, ask: Ask) -> Iterator[Observed]:
     """Each sensor's hours."""
     for station, sensor in ask.places.items():
-        request = partial(hours_request, sensor, ask.start, ask.end)
+        # Whole hours: the same question again is the same request, and the cache's.
+        span = ask.start // HOUR * HOUR, -(-ask.end // HOUR) * HOUR
+        request = partial(hours_request, sensor, *span)
         yield from ask.within(pages(client, request, partial(read_hours, station=station), PAGE))
 
 

@@ -15,7 +15,7 @@ from functools import lru_cache, partial
 import holidays
 
 from gateway.reference.ask import Ask, pages
-from gateway.reference.hour import DAY, HOUR, KST, local, stamp
+from gateway.reference.hour import DAY, HOUR, KST, local, midnight
 from gateway.reference.observed import Observed, number, observed
 from gateway.reference.portal import Row, content, whole, word
 from gateway.reference.problem import KeyRefused, NotAnswering, QuotaSpent, Refused, SourceProblem, Unreadable
@@ -43,10 +43,11 @@ CODE = re.compile(r"[0-9A-Za-z-]{1,16}")
 # -- requests -----------------------------------------------------------------------------------------
 
 
-def traffic_request(spot: str, hour: int) -> Request:
-    """Vehicles of one counting point (`A-01`) in the hour that begins at `hour` [ns]."""
+def traffic_request(spot: str, hour: int, settled: bool = True) -> Request:
+    """Vehicles of one counting point (`A-01`) in the hour that begins at `hour` [ns]; one that isn't
+    settled may still lack lanes."""
     path = f"/{KEY}/xml/VolInfo/1/{PAGE}/{_code(spot)}/{local(hour, '%Y%m%d/%H')}/"
-    return Request(NAME, path, fresh=30 * 86_400.0)
+    return Request(NAME, path, fresh=30 * 86_400.0 if settled else 3600.0)
 
 
 def timetable_request(station: str, day: str, direction: str, page: int = 1) -> Request:
@@ -133,14 +134,13 @@ def fetch_traffic(client: Client, ask: Ask) -> Iterator[Observed]:
         )
     for station, spot in ask.places.items():
         for hour in hours:
-            yield from client.fetch(
-                traffic_request(spot, hour), partial(read_traffic, station=station, hour=hour)
-            )
+            request = traffic_request(spot, hour, ask.now - hour > 2 * DAY)
+            yield from client.fetch(request, partial(read_traffic, station=station, hour=hour))
 
 
 def fetch_trains(client: Client, ask: Ask) -> Iterator[Observed]:
     """Trains an hour and direction by the timetable in force, for each hour asked for."""
-    days = range(_day(ask.start) - DAY, ask.end, DAY)
+    days = range(midnight(ask.start) - DAY, ask.end, DAY)
     for station, code in ask.places.items():
         tags = sorted({day_tag(day) for day in days})
         tables = {
@@ -168,10 +168,6 @@ def _hours(
             for hour in range(4, 28):
                 trains = float(tables[direction, tag].get(hour, 0))
                 yield Observed(station, day + hour * HOUR, f"trains_{direction}", trains)
-
-
-def _day(time: int) -> int:
-    return stamp(local(time, "%Y-%m-%d"), "%Y-%m-%d")
 
 
 def day_tag(day: int) -> str:

@@ -86,6 +86,8 @@ class References:
                 log.exception("reference failed", source=source.name)
                 self._said.put(Said(source.name, problem=SourceProblem(repr(error), source.name)))
 
+        self._client.cache.sweep()
+
     def _take(self, said: Said) -> None:
         if said.problem is not None:
             self._failed(said.source, said.problem)

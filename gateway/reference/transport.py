@@ -133,11 +133,10 @@ class Client:
         _judge(answer, request)
         made = parse(answer)
         if made not in NOTHING:
-            marks = (
-                answer.headers.get("etag", kept.etag if kept else ""),
-                answer.headers.get("last-modified", ""),
-            )
-            self.cache.keep(Kept(request.name, self.cache.now(), answer.body, *marks))
+            # An answer of "unchanged" may leave out what marked the first.
+            etag = answer.headers.get("etag", kept.etag if kept else "")
+            modified = answer.headers.get("last-modified", kept.modified if kept else "")
+            self.cache.keep(Kept(request.name, self.cache.now(), answer.body, etag, modified))
         return made
 
     # -- one exchange -----------------------------------------------------------------------------------

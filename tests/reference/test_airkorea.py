@@ -218,6 +218,13 @@ def test_of_a_days_forecasts_the_newest_counts() -> None:
     assert [one.query["searchDate"] for one in service.asked][-1] == "2026-03-03"
 
 
+@pytest.mark.parametrize("hours", [1, 13, 20, 24, 40])
+def test_todays_forecast_is_asked_for_whenever_the_span_begins(hours: int) -> None:
+    with asking([portal([])]) as (client, service):
+        list(airkorea.fetch_forecast(client, Ask(NOW - hours * HOUR, NOW + DAY, {}, NOW)))
+    assert [one.query["searchDate"] for one in service.asked][-1] == "2026-03-03"
+
+
 def test_a_forecast_is_kept_under_the_stations_own_id() -> None:
     with asking([portal([forecast("2026-03-03 17시 발표", "나쁨")])]) as (client, _):
         ask = Ask(NOW - DAY, NOW + 4 * DAY, {"south": "gyeonggi-south", "a": "seoul", "b": "seoul"}, NOW)
@@ -244,16 +251,42 @@ def test_official_alerts_are_records_and_steps() -> None:
         ask = Ask(NOW - 3 * DAY, NOW, {"south": "경기/남부권", "seoul": "서울"}, NOW)
         first, second = airkorea.alerts(client, ask)
         steps = list(airkorea.fetch_alerts(client, ask))
-        later = Ask(NOW - HOUR, NOW, ask.places, NOW)
-        assert [one.number for one in airkorea.alerts(client, later)] == ["8"], (
-            "what was cleared before is over"
-        )
     assert (first.level, first.quantity, first.value, first.clear_value) == (1, "pm25", 76.0, 28.0)
     assert first.cleared == utc("2026-03-02T15:00")
     assert (second.level, second.cleared) == (2, None)
-    assert [(one.quantity, one.value) for one in steps] == [
-        ("pm25_alert", 1.0),
-        ("pm25_alert", 0.0),
-        ("pm10_alert", 2.0),
+    begin = utc("2026-02-27T15:00")
+    said = {(one.station, one.quantity, one.time): one.value for one in steps}
+    assert said == {
+        ("south", "pm25_alert", begin): 0.0,
+        ("south", "pm25_alert", first.issued): 1.0,
+        ("south", "pm25_alert", first.issued + 21 * HOUR): 0.0,
+        ("south", "pm10_alert", begin): 0.0,
+        ("south", "pm10_alert", second.issued): 2.0,
+        ("seoul", "pm25_alert", begin): 0.0,
+        ("seoul", "pm10_alert", begin): 0.0,
+    }
+
+
+def test_of_a_districts_areas_the_highest_level_counts() -> None:
+    def alert(area: str, level: str, issued: str, cleared: str) -> dict[str, str]:
+        dates = {"issueDate": "2026-03-02", "clearDate": "2026-03-02" if cleared else ""}
+        times = {"issueTime": issued, "clearTime": cleared}
+        return {
+            "itemCode": "PM10",
+            "districtName": "경기",
+            "moveName": area,
+            "issueGbn": level,
+            **dates,
+            **times,
+        }
+
+    rows = [
+        alert("남부권", "주의보", "03:00", "09:00"),
+        alert("북부권", "경보", "05:00", "07:00"),
+        alert("중부권", "주의보", "08:00", ""),
     ]
-    assert steps[1].time - steps[0].time == 21 * HOUR
+    with asking([portal(rows)]) as (client, _):
+        ask = Ask(utc("2026-03-01T15:00"), NOW, {"gyeonggi": "경기"}, NOW)
+        steps = [one for one in airkorea.fetch_alerts(client, ask) if one.quantity == "pm10_alert"]
+    hours = [((one.time - ask.start) // HOUR, one.value) for one in steps]
+    assert hours == [(0, 0.0), (3, 1.0), (5, 2.0), (7, 1.0), (8, 1.0), (9, 1.0)]

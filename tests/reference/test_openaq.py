@@ -57,7 +57,7 @@ def test_hours_with_their_key_in_a_header() -> None:
     assert asked.path == "/v3/sensors/13502151/hours"
     assert asked.headers["x-api-key"] == KEY
     assert "key" not in "".join(asked.query)
-    assert asked.query["datetime_from"] == "2026-03-02T12:20:00+09:00"
+    assert asked.query["datetime_from"] == "2026-03-02T12:00:00+09:00"
     assert [v.time for v in values] == [utc("2026-03-02T23:00") + n * HOUR for n in range(4)]
     assert [v.flag for v in values] == [1, 4, 9, 9]
 
