@@ -11,7 +11,7 @@ from typing import Any
 from edge.problem import Problem
 from firmware.toolkit.application import drivers
 from firmware.toolkit.boards import ESP32, Board
-from firmware.toolkit.secrets import Credentials
+from firmware.toolkit.secrets import Credentials, tracked
 
 WIFI = "wifi.toml"
 MOST_NETWORKS = 4
@@ -95,6 +95,10 @@ def read(path: Path, bench: bool = False) -> Reach:
     """Read `wifi.toml`. Raises `BadSettings`, with an example where there is no such file."""
     if not path.is_file():
         raise BadSettings("there is no such file", str(path), f"write it, for example:\n{EXAMPLE}")
+    if tracked(path):
+        raise BadSettings(
+            "git would track it, and it holds passwords", str(path), f"add {path.name} to .gitignore"
+        )
     try:
         said = tomllib.loads(path.read_text("utf-8"))
     except tomllib.TOMLDecodeError as error:

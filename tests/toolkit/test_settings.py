@@ -1,6 +1,7 @@
 """wifi.toml, the sensors' buses, and the file that a device reads."""
 
 import json
+import subprocess
 from pathlib import Path
 from typing import Any
 
@@ -67,6 +68,15 @@ def test_the_example_is_right(tmp_path: Path) -> None:
 def test_a_mistake_is_told(tmp_path: Path, text: str, words: str) -> None:
     with pytest.raises(BadSettings, match=words):
         read(written(tmp_path, text))
+
+
+def test_passwords_that_git_would_track_are_refused(tmp_path: Path) -> None:
+    subprocess.run(["git", "init", "-q", tmp_path], check=True)
+    with pytest.raises(BadSettings, match="git would track it") as told:
+        read(written(tmp_path, WIFI))
+    assert told.value.advice == "add wifi.toml to .gitignore"
+    (tmp_path / ".gitignore").write_text("/wifi.toml\n")
+    assert read(tmp_path / "wifi.toml").networks
 
 
 def test_a_hidden_network_and_a_fixed_address_reach_the_device(tmp_path: Path) -> None:
