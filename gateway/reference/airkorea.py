@@ -228,8 +228,8 @@ def fetch_forecast(client: Client, ask: Ask) -> Iterator[Observed]:
 
 
 def fetch_alerts(client: Client, ask: Ask) -> Iterator[Observed]:
-    """The alerts of districts (`서울`) or areas (`경기/남부권`) as steps: the highest level in force, from each
-    change on and at the first instant of the first day."""
+    """The alerts of districts (`서울`) or areas (`경기/남부권`) as steps: the highest level in force, from
+    each change on and at the first instant of the first day."""
     found = alerts(client, ask)
     for station, place in ask.places.items():
         district, _, area = place.partition("/")

@@ -29,6 +29,7 @@ KEY = "{key}"
 """Stands for the key in a request; it is put in just before sending, so no log or file name ever has it."""
 
 MOST_BYTES = 16_000_000
+PIECE = 65_536
 ATTEMPTS = 4
 FIRST_S, CAP_S = 1.0, 30.0
 PATIENCE_S = 120.0
@@ -168,7 +169,8 @@ class Client:
         )
         try:
             body = bytearray()
-            while chunk := answer.read(65_536):
+            # What has come, and no more: a whole piece of a trickling answer would be waited for.
+            while chunk := answer.read1(PIECE):
                 body += chunk
                 if len(body) > MOST_BYTES or time.monotonic() - began > DEADLINE_S:
                     answer.close()

@@ -5,8 +5,9 @@ Its answers are written by the documented shape of each service; none was record
 
 import json
 import threading
+import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
@@ -22,12 +23,13 @@ KEY = "se/cret+key=="
 
 @dataclass(frozen=True, slots=True)
 class Said:
-    """An answer; `cut` sends that many bytes of the body and hangs up."""
+    """An answer; `cut` sends that many bytes of it and hangs up, `trickle` waits so long [s] after each."""
 
     body: bytes
     status: int = 200
     headers: Mapping[str, str] = field(default_factory=dict)
     cut: int | None = None
+    trickle: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +91,12 @@ class Service:
         for name, value in {"Content-Length": str(len(said.body)), **said.headers}.items():
             handler.send_header(name, value)
         handler.end_headers()
-        handler.wfile.write(said.body if said.cut is None else said.body[: said.cut])
+        body = said.body[: said.cut]
+        with suppress(BrokenPipeError, ConnectionResetError):  # who asked may have had enough
+            for piece in [body] if not said.trickle else [body[n : n + 1] for n in range(len(body))]:
+                handler.wfile.write(piece)
+                handler.wfile.flush()
+                time.sleep(said.trickle)
 
 
 @contextmanager

@@ -3,6 +3,7 @@
 import json
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -11,6 +12,7 @@ from gateway import command
 from gateway import table as tables
 from gateway.journal import Journal
 from gateway.reference import store
+from gateway.reference.hour import KST
 from tests.reference.service import KEY, Asked, Said, Service, gateway_error, portal
 from tests.reference.test_airkorea import row
 from tests.reference.test_seoul import volumes
@@ -83,6 +85,30 @@ def test_a_source_becomes_an_exchange_table(reference: Reference, tmp_path: Path
         "2026-03-02T23:00:00Z,jongno,1452,1",
     ]
     assert tables.read(out).words["station"].names == ("jongno",)
+
+
+def test_the_network_files_name_the_places(reference: Reference, tmp_path: Path) -> None:
+    (tmp_path / "network.toml").write_text(SCHOOL + 'source = "airkorea"\ncode = "강변북로"\n')
+    now = datetime.now(KST) - timedelta(minutes=5)
+    out = tmp_path / "air.parquet"
+    with Service(lambda asked: portal([row(f"{now:%Y-%m-%d %H}:00")])) as service:
+        told = reference(
+            *(
+                "fetch",
+                "airkorea",
+                "--network",
+                str(tmp_path / "network.toml"),
+                "--cache",
+                str(tmp_path / "c"),
+            ),
+            *("--out", str(out)),
+            url=service.url,
+        )
+    assert told.returncode == 0, told.stderr
+    assert {one.query["stationName"] for one in service.asked} == {"강변북로"}
+    assert "1 rows of airkorea (1 requests, 0 answers from the cache), written: " in told.stdout
+    read = tables.read(out)
+    assert (read.words["station"].names, read.numbers["ref_pm25"].tolist()) == (("road",), [31.0])
 
 
 def test_stations_around_a_place(reference: Reference, tmp_path: Path) -> None:

@@ -1,5 +1,6 @@
 """Asking politely: pace, retries, the cache, and keys that stay where they belong."""
 
+import gzip
 import logging
 import socket
 from datetime import UTC, datetime, timedelta
@@ -8,8 +9,9 @@ from pathlib import Path
 
 import pytest
 import structlog
+import urllib3
 
-from gateway.reference import sources
+from gateway.reference import sources, transport
 from gateway.reference.airkorea import read_hours, stations_request
 from gateway.reference.cache import FORGET, Cache, Kept
 from gateway.reference.problem import (
@@ -82,6 +84,34 @@ def test_a_passing_fault_is_asked_again(fault: Said) -> None:
         assert len(service.asked) == 3
     assert len(slept) == 2
     assert all(0.0 <= one <= 30.0 for one in slept)
+
+
+@pytest.mark.parametrize(
+    ("bound", "value", "answer"),
+    [
+        ("TIMEOUT", urllib3.Timeout(connect=2.0, read=0.15), Said(b"slow", trickle=0.6)),
+        ("DEADLINE_S", 0.1, Said(b"drop by drop, for ever", trickle=0.05)),
+        ("MOST_BYTES", 1000, Said(b"x" * 100_000)),
+    ],
+)
+def test_an_answer_that_stalls_trickles_or_does_not_end_is_given_up(
+    monkeypatch: pytest.MonkeyPatch, bound: str, value: object, answer: Said
+) -> None:
+    monkeypatch.setattr(transport, bound, value)
+    monkeypatch.setattr(transport, "ATTEMPTS", 2)
+    with asking([answer]) as (client, service):
+        with pytest.raises(NotAnswering, match="doesn't answer"):
+            client.fetch(ASK, body)
+        assert len(service.asked) == 2
+
+
+def test_a_squeezed_answer_is_unpacked() -> None:
+    whole = b"0123456789" * 50_000
+    with asking([Said(gzip.compress(whole), headers={"Content-Encoding": "gzip"})]) as (client, _):
+        assert client.fetch(ASK, body) == whole
+    with asking([Said(b"no gzip", headers={"Content-Encoding": "gzip"})]) as (client, _):
+        with pytest.raises(NotAnswering, match="DecodeError"):
+            client.fetch(ASK, body)
 
 
 def test_a_lasting_fault_is_told_after_a_few_attempts() -> None:
