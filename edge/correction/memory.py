@@ -4,7 +4,7 @@ A stream of ten seconds sees "the hour before" as the mean of the whole hour bef
 So the mean over an hour of corrected samples is, for linear terms, the correction of that hour's means.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -115,12 +115,13 @@ class Passing:
     ) -> None:
         self._readings, self._at = readings, placed
         self.memory = memory.including(readings.nodes, tracks)
-        slots = [self.memory.slots[node] for node in readings.nodes]
-        self._slot = np.array(slots or [0], np.int64)
+        slots = map(self.memory.slots.__getitem__, readings.nodes)
+        self._slot = np.fromiter(slots, np.int64, len(readings.nodes))
         self._node, self._time = readings.node[placed], readings.time[placed]
         self._fresh = self._time > self.memory.newest[self._slot][self._node]
         self._steps = {step: _Steps(self._node, self._time, step) for _, step in tracks}
         self._sums = {track: self._summed(*track) for track in tracks}
+        self._means: dict[tuple[str, int, int], Array] = {}
 
     def _summed(self, column: str, step: int) -> tuple[Array, Array]:
         groups = self._steps[step]
@@ -134,14 +135,17 @@ class Passing:
         parts = np.rint(np.where(counts, raw, 0.0) * FINE) * seconds
         return groups.sum(parts), groups.sum(seconds)
 
-    def _of(self, track: Track, node: Array, number: Array) -> tuple[Array, Array]:
-        """Total and seconds of steps of nodes, as remembered and as in this block."""
-        total, cover = self.memory.rings[track].at(self._slot[node], number)
-        place, found = self._steps[track[1]].find(node, number)
-        return tuple(  # type: ignore[return-value]  # two of them
-            held + np.where(found, here[place], 0.0)
-            for held, here in zip((total, cover), self._sums[track], strict=True)
-        )
+    def _of(self, track: Track, node: Array, number: Array, back: int) -> tuple[Array, Array]:
+        """Total and seconds of the steps `back` before a track's own pairs (node, number), as remembered and
+        as in this block."""
+        total, cover = self.memory.rings[track].at(self._slot[node], number - back)
+        here = self._sums[track]
+        if not back:
+            return total + here[0], cover + here[1]
+        place, found = self._steps[track[1]].before(back)
+        if not found.any():
+            return total, cover
+        return total + np.where(found, here[0][place], 0.0), cover + np.where(found, here[1][place], 0.0)
 
     def holds(self, column: str, step: int, steps: int) -> bool:
         """Whether a step that lies so far back is remembered."""
@@ -150,12 +154,14 @@ class Passing:
 
     def before(self, column: str, step: int, steps: int) -> Array:
         """The mean of the column in the step that lies `steps` before each row's own; NaN: not known."""
-        groups = self._steps[step]
-        total, cover = self._of((column, step), groups.node, groups.number - steps)
-        enough = cover >= WHOLE * (step / SECOND)
-        mean = np.where(enough, total / np.maximum(cover, 1.0) / FINE, np.nan)
-        cells: Array = mean[groups.row]
-        return cells
+        key = column, step, steps
+        if key not in self._means:
+            groups = self._steps[step]
+            total, cover = self._of((column, step), groups.node, groups.number, steps)
+            enough = cover >= WHOLE * (step / SECOND)
+            mean = np.where(enough, total / np.maximum(cover, 1.0) / FINE, np.nan)
+            self._means[key] = mean[groups.row]
+        return self._means[key]
 
     def after(self) -> Memory:
         """What is remembered once the block is committed."""
@@ -163,17 +169,15 @@ class Passing:
         if not self._fresh.any():
             return memory
         node, newest = _latest(self._node[self._fresh], self._time[self._fresh])
-        kept = {track: list(self._last(track, node, newest)) for track in memory.rings}
-        for track, rows in kept.items():
-            for number, total, cover in rows:
-                memory.rings[track].put(self._slot[node], number, total, cover)
         memory.newest[self._slot[node]] = newest
+        for track, ring in memory.rings.items():
+            groups = self._steps[track[1]]
+            total, cover = self._of(track, groups.node, groups.number, 0)
+            slot = self._slot[groups.node]
+            # An older step must not take the place of a newer one: these stand depth steps apart.
+            kept = groups.number > memory.newest[slot] // track[1] - ring.step.shape[1]
+            ring.put(slot[kept], groups.number[kept], total[kept], cover[kept])
         return memory
-
-    def _last(self, track: Track, node: Array, newest: Array) -> Iterator[tuple[Array, Array, Array]]:
-        last = newest // track[1]
-        for back in range(self.memory.rings[track].step.shape[1]):
-            yield (last - back, *self._of(track, node, last - back))
 
 
 class _Steps:
@@ -194,14 +198,11 @@ class _Steps:
         """The sum of the rows of each pair."""
         return np.bincount(self.row, cells, self.key.size)
 
-    def find(self, node: Array, number: Array) -> tuple[Array, Array]:
-        """Where the pairs (node, number) stand, and whether they do."""
-        if not self.key.size:
-            return np.zeros(node.size, np.int64), np.zeros(node.size, bool)
-        within = (number >= self._base) & (number < self._base + self._span)
-        key = node * self._span + (number - self._base)
-        place = np.minimum(np.searchsorted(self.key, key), self.key.size - 1)
-        return place, within & (self.key[place] == key)
+    def before(self, back: int) -> tuple[Array, Array]:
+        """Where the same nodes' steps stand that lie `back` before each pair, and whether they do."""
+        key = self.key - back
+        place = np.minimum(np.searchsorted(self.key, key), max(self.key.size - 1, 0))
+        return place, (self.number - back >= self._base) & (self.key[place] == key)
 
 
 def _latest(node: Array, time: Array) -> tuple[Array, Array]:

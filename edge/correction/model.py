@@ -1,7 +1,7 @@
 """A correction as it is kept, sent and named: frozen, JSON in and out, its id the hash of what it says."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, field, replace
 from functools import cached_property
 from hashlib import sha256
@@ -47,13 +47,26 @@ class Spread:
 def circumstances(value: Array, given: Inputs) -> Array:
     """What the size of an error depends on [rows, 6]: log(1 + value), log(1 + change since the step before),
     log(1 + distance of the channels), RH/100, T/10 and (T/10 − 1)²; 0 where a device doesn't measure it."""
-    change = np.abs(given.raw - given.filled(given.past(given.quantity, 1)))
-    nothing = np.full(value.size, np.nan)
-    first, second = (given.columns.get(f"{given.quantity}{side}", nothing) for side in ("_a", "_b"))
-    rh, temp = given.columns.get("rh", nothing) / 100.0, given.columns.get("temp", nothing) / 10.0
-    sizes = (np.log1p(np.maximum(cells, 0)) for cells in (value, change, np.abs(first - second)))
-    rows: Array = np.nan_to_num(np.stack([*sizes, rh, temp, (temp - 1.0) ** 2], axis=1), nan=0.0)
+    rows: Array = np.stack(list(circumstance(value, given)), axis=1)
     return rows
+
+
+def circumstance(value: Array, given: Inputs) -> Iterator[Array]:
+    """The same, one after the other."""
+    nothing = np.full(value.size, np.nan)
+    change = np.abs(given.raw - given.filled(given.past(given.quantity, 1)))
+    first, second = (given.columns.get(f"{given.quantity}{side}") for side in ("_a", "_b"))
+    apart = nothing if first is None or second is None else np.abs(first - second)
+    rh, temp = given.columns.get("rh", nothing) / 100.0, given.columns.get("temp", nothing) / 10.0
+    for cells in (value, change, apart):
+        yield _known(np.log1p(np.maximum(cells, 0)) if cells is not nothing else cells)
+    for cells in (rh, temp, (temp - 1.0) ** 2):
+        yield _known(cells)
+
+
+def _known(cells: Array) -> Array:
+    known: Array = np.where(np.isnan(cells), 0.0, cells)
+    return known
 
 
 @dataclass(frozen=True, slots=True)

@@ -57,8 +57,9 @@ class Modelled:
     def over(self, column: Column, readings: Readings, codes: Array, passing: Passing | None) -> Column:
         """The column with the rows that a model corrects."""
         for number, stack in enumerate(self.stacks):
-            rows = np.flatnonzero((self._stack[codes] == number) & ~np.isnan(column.raw))
-            if rows.size:
+            mine = (self._stack[codes] == number) & ~np.isnan(column.raw)
+            if mine.any():
+                rows = slice(None) if mine.all() else np.flatnonzero(mine)
                 column = self._over(column, stack, readings, rows, codes, passing)
         return column
 
@@ -67,12 +68,14 @@ class Modelled:
         column: Column,
         stack: Stack,
         readings: Readings,
-        rows: Array,
+        rows: Array | slice,
         codes: Array,
         passing: Passing | None,
     ) -> Column:
         code = codes[rows]
-        past = Past(passing, np.cumsum(codes != 0)[rows] - 1, readings.time[rows], self._since[code])
+        # A row that stands nowhere isn't among those that pass the memory.
+        place = rows if codes.all() else np.cumsum(codes != 0)[rows] - 1
+        past = Past(passing, place, readings.time[rows], self._since[code])
         done = stack.apply(readings, rows, self._member[code], past)
         gain, offset, own = self._entry[:, code]
         changed = column.map(np.copy)
@@ -83,7 +86,9 @@ class Modelled:
             known, np.hypot(gain * np.where(known, done.u, 0), own), np.where(own > 0, own, column.u[rows])
         )
         changed.u[rows] = np.where(np.isnan(done.value), np.nan, doubt)
-        beyond = rows[done.outside]
+        if not done.outside.any():
+            return changed
+        beyond = np.arange(codes.size)[rows][done.outside]
         changed.tests[beyond] |= BEYOND
         changed.flag[beyond] = np.where(column.flag[beyond] == Flag.GOOD, Flag.SUSPECT, column.flag[beyond])
         return changed

@@ -13,7 +13,7 @@ import numpy as np
 
 from edge.correction.inputs import Inputs, lowest
 from edge.correction.memory import Passing, Track
-from edge.correction.model import BEYOND, Z90, Correction, circumstances, follow, published
+from edge.correction.model import BEYOND, Z90, Correction, circumstance, follow, published
 from edge.correction.published import PUBLISHED
 from edge.correction.term import TERMS, needed, steps
 from edge.limits import WINDOW
@@ -88,6 +88,11 @@ class Stack:
         return tuple(dict.fromkeys(name for term in self.terms for name in needed(term, self.quantity)))
 
     @cached_property
+    def _asked(self) -> frozenset[str]:
+        """The columns beside the quantity's own that a value, its range or its doubt looks at."""
+        return frozenset((*self._inputs, *self._valid, *CLIMATE))
+
+    @cached_property
     def _valid(self) -> Mapping[str, tuple[Array, Array]]:
         names = dict.fromkeys(name for one in self.members for name in one.valid)
         anything = (-np.inf, np.inf)
@@ -105,15 +110,18 @@ class Stack:
         ]
         return tuple(np.array(column) for column in zip(*rows, strict=True))  # type: ignore[return-value]
 
-    def apply(self, readings: Readings, rows: Array, member: Array, past: "Past") -> Done:
+    def apply(self, readings: Readings, rows: Array | slice, member: Array, past: "Past") -> Done:
         """The rows, each by its member's correction."""
-        columns = {name: column.raw[rows] for name, column in readings.columns.items()}
-        own = {name for name in columns if name.startswith(self.quantity)}
-        columns = {n: np.maximum(c, lowest(self.quantity)) if n in own else c for n, c in columns.items()}
-        outside = self._outside(columns, rows.size, member)
+        floor = lowest(self.quantity)
+        columns = {
+            name: np.maximum(column.raw[rows], floor) if name.startswith(self.quantity) else column.raw[rows]
+            for name, column in readings.columns.items()
+            if name.startswith(self.quantity) or name in self._asked
+        }
+        outside = self._outside(columns, member.size, member)
         given = _Sample(self.quantity, readings.time[rows], self.step, columns, past)
         with np.errstate(over="ignore", invalid="ignore"):  # an absurd raw value has no corrected one: NaN
-            value = np.maximum(self._value(given, member), lowest(self.quantity))
+            value = np.maximum(self._value(given, member), floor)
             value = np.where(np.isfinite(value), value, np.nan)
             u = self._doubt(value, given, member) * np.where(outside, BEYOND, 1.0)
         return Done(value, u, outside)
@@ -166,7 +174,7 @@ class Stack:
     def _doubt(self, value: Array, given: Inputs, member: Array) -> Array:
         intercept, weights, width = self._spread
         size = intercept[member]
-        for place, cells in enumerate(circumstances(value, given).T):
+        for place, cells in enumerate(circumstance(value, given)):
             size = size + weights[member, place] * cells
         doubt: Array = np.exp(size) * width[member]
         return doubt
@@ -176,13 +184,13 @@ class Past:
     """What rows ask of the steps before theirs: NaN before `since` [ns], when the node stood elsewhere or
     carried another sensor."""
 
-    def __init__(self, passing: Passing | None, rows: Array, time: Array, since: Array) -> None:
+    def __init__(self, passing: Passing | None, rows: Array | slice, time: Array, since: Array) -> None:
         self._passing, self._rows, self._time, self._since = passing, rows, time, since
 
     def __call__(self, column: str, step: int, back: int) -> Array:
         """The mean of a column in the step that lies `back` before each row's."""
         if self._passing is None or not self._passing.holds(column, step, back):
-            return np.full(self._rows.size, np.nan)
+            return np.full(self._time.size, np.nan)
         mean = self._passing.before(column, step, back)[self._rows]
         return np.where((self._time // step - back) * step >= self._since, mean, np.nan)
 
