@@ -150,9 +150,10 @@ def _unsorted(device: Array, time: Array) -> bool:
     return bool(back.any())
 
 
-def write(table: Table | Readings, path: Path) -> None:
+def write(table: Table | Readings, path: Path, notice: str = "") -> None:
     """Write a table, or readings (calibrated values by quantity, `_raw`, `_u` and `_flag` beside them), in
-    the format that the file's ending names."""
+    the format that the file's ending names; a `notice` goes along, in Parquet's metadata or in a file beside.
+    """
     whole = of_readings(table) if isinstance(table, Readings) else table
     columns = {"time": pa.array(whole.time).cast(pa.timestamp("ns")).cast(pa.timestamp("ns", "UTC"))}
     for name, words in whole.words.items():
@@ -161,7 +162,7 @@ def write(table: Table | Readings, path: Path) -> None:
         columns[name] = pa.array(values, from_pandas=True)
     arrow = pa.table(columns)
     try:
-        _write(arrow, path)
+        _write(arrow.replace_schema_metadata({"notice": notice}) if notice else arrow, path)
     except pa.ArrowInvalid as error:
         raise TableError(str(error), str(path)) from None
 
@@ -175,6 +176,9 @@ def _write(arrow: Any, path: Path) -> None:
         plain = pa.table({"time": _iso(arrow["time"]), **rest, **text})
         with pa.output_stream(path, compression="gzip" if path.suffix == ".gz" else None) as stream:
             pcsv.write_csv(plain, stream, pcsv.WriteOptions(quoting_style="none", quoting_header="none"))
+        # A line of words in a table of numbers would keep others from reading it.
+        if notice := (arrow.schema.metadata or {}).get(b"notice"):
+            path.with_name(f"{path.name}.notice.txt").write_bytes(notice + b"\n")
     else:
         raise TableError("unknown kind of table", str(path), "name it .csv, .csv.gz or .parquet")
 

@@ -19,6 +19,7 @@ from gateway.calibrated import calibrated
 from gateway.calibration import colocations, load, save
 from gateway.campaign import said, transferred
 from gateway.command.in_service import accept_command, drift_command, recompute_command
+from gateway.notice import for_files
 from gateway.words import LANGUAGES
 
 FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
@@ -153,7 +154,7 @@ def apply_command(model: Path, table: Path, out: Path, tz: str, as_json: bool) -
     fleet, own = models.fleet, models.own
     read = tables.read(table, tz)
     done = calibrated(read, fleet, own)
-    tables.write(done, out)
+    tables.write(done, out, for_files())
     flag = done.numbers[f"{fleet.quantity}_flag"]
     counts = {"rows": len(done), "outside": int((flag == 3).sum()), "missing": int((flag == 9).sum())}
     names = {name: own.get(name, fleet).id for name in done.device.names}

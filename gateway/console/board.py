@@ -22,6 +22,7 @@ from gateway.console.pulse import Pulse
 from gateway.console.room import room_now, worst_first
 from gateway.console.scene import Places, Scene, Stand, utc
 from gateway.live import Alarm, Live
+from gateway.notice import statements
 from gateway.words import Words, alarm_text
 
 
@@ -34,17 +35,9 @@ class Missing(Exception):
 
 
 def notice(grades: Iterable[str], words: Words) -> Notice:
-    """The three statements that the law wants beside data of nodes with these grades; a grade that the files
-    don't say is none."""
-    said = sorted({grade or "none" for grade in grades})
-    certified = words.gettext(
-        "Certification grade: {grade}", grade=", ".join(spoken.certificate(g, words) for g in said)
-    )
-    return Notice(
-        instrument=words.gettext("Measured by a simple monitor (간이측정기)."),
-        grade=certified if {*said} - {"none"} else words.gettext("Certification grade: none (not certified)"),
-        network=words.gettext("Not data of the national air quality network."),
-    )
+    """The three statements that the law wants beside data of nodes with these grades."""
+    instrument, grade, network = statements(grades, words)
+    return Notice(instrument=instrument, grade=grade, network=network)
 
 
 SHARED = 20

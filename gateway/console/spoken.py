@@ -117,11 +117,6 @@ def cause(text: str, words: Words) -> str:
     return words.gettext(CAUSES[text]) if text in CAUSES else text
 
 
-def certificate(grade: str, words: Words) -> str:
-    """A certification grade."""
-    return words.gettext("grade {grade}", grade=grade) if grade.isdigit() else words.gettext("not certified")
-
-
 SITINGS: Mapping[str, str] = {
     "urban": N_("in a residential area"),
     "suburban": N_("at the edge of town"),

@@ -109,9 +109,9 @@ def test_a_squeezed_answer_is_unpacked() -> None:
     whole = b"0123456789" * 50_000
     with asking([Said(gzip.compress(whole), headers={"Content-Encoding": "gzip"})]) as (client, _):
         assert client.fetch(ASK, body) == whole
-    with asking([Said(b"no gzip", headers={"Content-Encoding": "gzip"})]) as (client, _):
-        with pytest.raises(NotAnswering, match="DecodeError"):
-            client.fetch(ASK, body)
+    nonsense = Said(b"no gzip", headers={"Content-Encoding": "gzip"})
+    with asking([nonsense]) as (client, _), pytest.raises(NotAnswering, match="DecodeError"):
+        client.fetch(ASK, body)
 
 
 def test_a_lasting_fault_is_told_after_a_few_attempts() -> None:

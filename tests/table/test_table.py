@@ -11,6 +11,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from edge.readings import SECOND, UNTIMED, Column, Readings
+from gateway.notice import for_files
 from gateway.table import Table, TableError, Words, ordered, read, write
 
 NOON = 1_767_265_200 * SECOND
@@ -187,3 +188,24 @@ def test_hash_is_of_the_content(tmp_path: Path) -> None:
     turned = read(csv(tmp_path, "time,node,pm25\n" + "\n".join(reversed(lines)), "other.csv"))
     other = read(csv(tmp_path, "time,node,pm25\n" + "\n".join(lines).replace(",2", ",3")))
     assert first.hash == turned.hash != other.hash
+
+
+@pytest.mark.parametrize("name", ["x.csv", "x.csv.gz", "x.parquet"])
+def test_a_notice_goes_with_the_file_and_changes_nothing_in_it(tmp_path: Path, name: str) -> None:
+    table = Table(
+        "x", np.array([SECOND]), {"node": Words(("a",), np.zeros(1, np.int32))}, {"pm25": np.ones(1)}
+    )
+    bare, noted = tmp_path / "bare" / name, tmp_path / "noted" / name
+    for path, notice in ((bare, ""), (noted, for_files())):
+        path.parent.mkdir()
+        write(table, path, notice)
+    assert read(noted).hash == read(bare).hash
+    beside = [path.name for path in noted.parent.iterdir() if path != noted]
+    metadata = pq.read_schema(noted).metadata if name == "x.parquet" else {}
+    said = metadata[b"notice"].decode() if metadata else (noted.parent / beside[0]).read_text("utf-8")
+    assert beside == ([] if metadata else [f"{name}.notice.txt"])
+    assert [one.name for one in bare.parent.iterdir()] == [name]
+    assert all(
+        words in said for words in ("간이측정기로 측정", "성능인증", "국가 대기오염측정망 자료가 아닙니다")
+    )
+    assert "Not data of the national air quality network." in said
