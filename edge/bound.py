@@ -105,13 +105,16 @@ class Bounds:
         """The kind of limits of each setup, and the kinds."""
         kinds: dict[Limits, int] = {}
         found: dict[tuple[str, tuple[tuple[str, float], ...]], int] = {}
-        codes = []
-        for setup, sensor in zip(self._setups.table, self._setups.sensors(quantity), strict=True):
+        codes = [0]  # rows that are nowhere aren't judged, and make no kind of their own
+        pairs = zip(self._setups.table, self._setups.sensors(quantity), strict=True)
+        for setup, sensor in list(pairs)[1:]:
             changes = setup.node.limits if setup.node else {}
             key = sensor[0] if sensor else "", tuple(changes.items())
             if key not in found:
                 found[key] = kinds.setdefault(limits(key[0], quantity, changes), len(kinds))
             codes.append(found[key])
+        if not kinds:
+            kinds[limits("", quantity, {})] = 0
         self._known[quantity] = np.array(codes, np.int16), list(kinds)
         return self._known[quantity]
 

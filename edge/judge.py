@@ -82,10 +82,15 @@ def _follow(raw: Array, rows: Rows, bound: Bound, tracks: Tracks, place: Array, 
         ahead = _before(linked, prior, rows.first)
         line, node = _spikes(raw, linked, ahead, rows.first, bound, verdict)
         owed = rows.node[node], time[line, node]
-    begun = _begin((size == 0) & near, rows, begin)
-    _flat(raw, rows.time - begun, bound, verdict)
-    for kept, cells in zip(tracks.arrays(), (raw, linked, rows.time, begun), strict=True):
-        kept[here] = cells[..., rows.last]
+    same = (size == 0) & near
+    begun = _begin(same, rows, begin)
+    if (
+        rows.time[rows.last] - np.where(same[:, rows.first], begin, rows.time[rows.first])
+    ).max() >= bound.soonest:
+        _flat(raw, rows, same, begin, bound, verdict)
+    last = raw[:, rows.last], linked[:, rows.last], rows.time[rows.last], begun
+    for kept, cells in zip(tracks.arrays(), last, strict=True):
+        kept[here] = cells
     return owed
 
 
@@ -118,23 +123,22 @@ def _spikes(
 
 
 def _begin(same: Array, rows: Rows, remembered: Array) -> Array:
-    """Since when [ns] each row's value has been the same, given where it equals the one before."""
+    """Since when [ns] each node's last value has been the same, given where a row's equals the one before."""
     if not same.any():
-        return rows.time
+        return rows.time[rows.last]
+    new = np.where(same, 0, np.arange(same.shape[1]))
+    at = np.maximum(np.maximum.reduceat(new, rows.first, axis=1), rows.first)
+    return np.where((at == rows.first) & same[:, rows.first], remembered, rows.time[at])
+
+
+def _flat(raw: Array, rows: Rows, same: Array, remembered: Array, bound: Bound, verdict: Verdict) -> None:
     begin = np.empty(same.shape, np.int64)
     begin[:] = rows.time
     begin[:, rows.first] = np.where(same[:, rows.first], remembered, begin[:, rows.first])
-    begins = ~same
-    begins[:, rows.first] = True
-    at = np.maximum.accumulate(np.where(begins, np.arange(same.shape[1]), 0), axis=1)
-    return np.take_along_axis(begin, at, axis=1)
-
-
-def _flat(raw: Array, still: Array, bound: Bound, verdict: Verdict) -> None:
-    if still.max() < bound.soonest:
-        return
+    new = np.where(same, 0, np.arange(same.shape[1]))
+    new[:, rows.first] = rows.first
+    seconds = (rows.time - np.take_along_axis(begin, np.maximum.accumulate(new, axis=1), axis=1)) / SECOND
     rail = (raw <= bound["rail_low"]) | (raw >= bound["rail_high"])
-    seconds = still / SECOND
     suspect = np.where(rail, bound["rail_suspect"], bound["flat_suspect"])
     verdict.mark(seconds >= suspect, Flag.SUSPECT, Test.FLAT)
     verdict.mark(seconds >= np.where(rail, NEVER, bound["flat_fail"]), Flag.FAIL, Test.FLAT)
