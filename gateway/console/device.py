@@ -165,7 +165,8 @@ def cell(name: str, value: Value, fresh: bool, limits: Limits, day: datetime, wo
 
 def why(tests: int, words: Words) -> list[str]:
     """What each test that spoke says, in plain words."""
-    return [words.gettext(TESTS[name.lower()]) for name in (one.name for one in Test(tests)) if name]
+    names = ((one.name or "").lower() for one in Test(tests))
+    return [words.gettext(TESTS[name]) for name in names if name in TESTS]
 
 
 def _beyond(value: float, limit: tuple[float | None, float | None]) -> Literal["low", "high"] | None:
