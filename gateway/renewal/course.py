@@ -3,6 +3,7 @@
 import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from math import inf
 from typing import Any, Protocol
 
 import msgspec
@@ -63,7 +64,7 @@ class Course:
         self._live = self._here = False
         self._sites: set[str] = set()
         self._due = self._wait = 0.0
-        self._sent = -BUSY_S
+        self._sent = -inf
         self._trial_until: float | None = None
         self._term = self._counter = 0
 
@@ -75,6 +76,10 @@ class Course:
     def busy(self, now: float) -> bool:
         """Whether it is starting anew, or about to: asked, or on trial."""
         return self.trying or now - self._sent < BUSY_S
+
+    def away(self, now: float, patience: float) -> bool:
+        """Whether it isn't there, nor starting anew for as long as `patience` [s]."""
+        return not self.trying and not self._here and now - self._sent > patience
 
     # -- what it says ------------------------------------------------------------------------------------
 

@@ -20,6 +20,8 @@ SAVE_S = 1.0
 TURN_S = 0.1
 LISTEN_S = 1.0
 """A round lasts so long at least: what the brokers have retained must have arrived."""
+AWAY = 0.25
+"""The share of its patience that a round has for devices which aren't there at all."""
 DIAL_S = 10.0
 """After so long a broker that couldn't be reached is tried again."""
 
@@ -85,8 +87,11 @@ class Round:
         open_ = [one for one in lacking if not one.word]
         if not open_:
             return True
-        trying = any(self._courses[one.id].trying for one in open_)
-        return not self._terms.wait and not trying and idle > self._terms.patience
+        if self._terms.wait or any(self._courses[one.id].trying for one in open_):
+            return False
+        patience, now = self._terms.patience, time.monotonic()
+        away = all(self._courses[one.id].away(now, patience) for one in open_)
+        return idle > (patience * AWAY if away else patience)
 
     def _turn(self) -> None:
         """Hear what came, ask for what is due, keep what is known."""
