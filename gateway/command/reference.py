@@ -2,6 +2,7 @@
 
 import json
 import os
+import sys
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -10,6 +11,7 @@ from pathlib import Path
 from zoneinfo import ZoneInfo
 
 import click
+import structlog
 from rich.console import Console
 from rich.progress import Progress
 from rich.table import Table
@@ -51,6 +53,8 @@ def reference() -> None:
 
     Exit status: 0 done, 1 a source or a file gave nothing (it is said why), 2 wrong call.
     """
+    # Standard output is the answer's alone.
+    structlog.configure(logger_factory=lambda *_: structlog.PrintLogger(sys.stderr))
 
 
 @reference.command("sources", epilog="Example: gongi reference sources --json")

@@ -14,7 +14,7 @@ from gateway.reference.ask import Ask, pages
 from gateway.reference.hour import DAY, HOUR, local, midnight, stamp
 from gateway.reference.nearest import Spot
 from gateway.reference.observed import Observed, number, observed
-from gateway.reference.portal import Row, rows, word
+from gateway.reference.portal import Row, each, rows, word
 from gateway.reference.problem import Refused, Unreadable
 from gateway.reference.transport import KEY, Answer, Client, Request
 
@@ -120,7 +120,7 @@ def _request(path: str, query: tuple[tuple[str, str], ...], page: int, fresh: fl
 def read_hours(answer: Answer, station: str) -> tuple[list[Observed], int]:
     """A station's values, each hour at its beginning, and how many rows there are in all."""
     found, total = rows(answer, NAME)
-    return [value for row in found for value in _hour(row, station)], total
+    return each(found, partial(_hour, station=station), NAME), total
 
 
 def _hour(row: Row, station: str) -> Iterator[Observed]:
@@ -162,7 +162,7 @@ def read_forecast(answer: Answer) -> tuple[list[Observed], int]:
     announcements the newest comes last."""
     found, total = rows(answer, NAME)
     issued = sorted(found, key=lambda row: word(row, "dataTime"))
-    return [value for row in issued for value in _grades(row)], total
+    return each(issued, _grades, NAME), total
 
 
 def _grades(row: Row) -> Iterator[Observed]:
@@ -179,16 +179,15 @@ def _grades(row: Row) -> Iterator[Observed]:
 def read_alerts(answer: Answer) -> tuple[list[Alert], int]:
     """The alerts, oldest first."""
     found, total = rows(answer, NAME)
-    alerts = (_alert(row) for row in found)
-    return sorted((one for one in alerts if one), key=lambda one: one.issued), total
+    return sorted(each(found, _alert, NAME), key=lambda one: one.issued), total
 
 
-def _alert(row: Row) -> Alert | None:
+def _alert(row: Row) -> Iterator[Alert]:
     quantity, level = word(row, "itemCode").lower(), LEVELS.get(word(row, "issueGbn"), 0)
     if quantity not in GRADES or not level:
-        return None
+        return
     cleared = f"{word(row, 'clearDate')} {word(row, 'clearTime')}".strip()
-    return Alert(
+    yield Alert(
         word(row, "sn"),
         quantity,
         level,

@@ -14,7 +14,7 @@ from math import cos, floor, log, pi, radians, sin, tan
 from gateway.reference.ask import Ask, pages
 from gateway.reference.hour import DAY, HOUR, local, stamp
 from gateway.reference.observed import Observed, number, observed
-from gateway.reference.portal import Row, rows, word
+from gateway.reference.portal import Row, each, rows, word
 from gateway.reference.problem import Refused, Unreadable
 from gateway.reference.transport import KEY, Answer, Client, Request
 
@@ -120,19 +120,19 @@ def _paging(page: int) -> tuple[tuple[str, str], ...]:
 def read_grid(answer: Answer, station: str) -> tuple[list[Observed], int]:
     """What is observed at its base time, or forecast for its time, one row a category."""
     found, total = rows(answer, NAME)
-    return [value for row in found if (value := _category(row, station))], total
+    return each(found, partial(_category, station=station), NAME), total
 
 
-def _category(row: Row, station: str) -> Observed | None:
+def _category(row: Row, station: str) -> Iterator[Observed]:
     quantity = CATEGORIES.get(word(row, "category"))
     if quantity is None:
-        return None
+        return
     ahead = "fcstValue" in row
     time = _stamp(
         word(row, "fcstDate" if ahead else "baseDate") + word(row, "fcstTime" if ahead else "baseTime")
     )
     value = row.get("fcstValue" if ahead else "obsrValue")
-    return observed(station, time, quantity, _believed(rain(value) if quantity == "rain" else number(value)))
+    yield observed(station, time, quantity, _believed(rain(value) if quantity == "rain" else number(value)))
 
 
 def _stamp(text: str, form: str = "%Y%m%d%H%M") -> int:
@@ -161,7 +161,7 @@ def read_asos(answer: Answer, station: str) -> tuple[list[Observed], int]:
     """A weather station's hours; rain is of the hour before and stands at its beginning, all else is of the
     instant. An empty amount of rain means that none fell."""
     found, total = rows(answer, NAME)
-    return [value for row in found for value in _asos(row, station)], total
+    return each(found, partial(_asos, station=station), NAME), total
 
 
 def _asos(row: Row, station: str) -> Iterator[Observed]:

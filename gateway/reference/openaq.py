@@ -12,7 +12,7 @@ from gateway.reference.ask import Ask, pages
 from gateway.reference.hour import HOUR, iso, local
 from gateway.reference.nearest import Spot
 from gateway.reference.observed import Observed, number, observed
-from gateway.reference.portal import content
+from gateway.reference.portal import content, each
 from gateway.reference.problem import Refused, Unreadable
 from gateway.reference.transport import KEY, Answer, Client, Request
 
@@ -66,13 +66,13 @@ HEADERS = (("X-API-Key", KEY),)
 def read_hours(answer: Answer, station: str) -> tuple[list[Observed], int]:
     """A sensor's hours, each at its beginning; those that OpenAQ flags are flagged."""
     results, total = _results(answer)
-    return [value for one in results if (value := _hour(one, station))], total
+    return each(results, partial(_hour, station=station), NAME), total
 
 
-def _hour(one: Mapping[str, Any], station: str) -> Observed | None:
+def _hour(one: Mapping[str, Any], station: str) -> Iterator[Observed]:
     name = str(_deep(one, "parameter", "name") or "")
     if name not in PARAMETERS:
-        return None
+        return
     begins = _deep(one, "period", "datetimeFrom", "utc")
     try:
         time = iso(str(begins)) // HOUR * HOUR
@@ -80,7 +80,7 @@ def _hour(one: Mapping[str, Any], station: str) -> Observed | None:
         raise Unreadable(f"no time: {str(begins)[:40]!r}", NAME, "try again later") from None
     value = in_our_unit(name, number(one.get("value")), str(_deep(one, "parameter", "units") or ""))
     bad = _deep(one, "flagInfo", "hasFlags") is True
-    return observed(station, time, PARAMETERS[name] or name, value, bad)
+    yield observed(station, time, PARAMETERS[name] or name, value, bad)
 
 
 def in_our_unit(name: str, value: float, unit: str) -> float:

@@ -4,15 +4,19 @@ Verified in public clients of the services: the fields, and the gateway's own er
 with HTTP 200 and with 403; recalled: codes 2 to 5, 11, 21 and 33.
 """
 
-from collections.abc import Mapping
-from typing import Any, TypeAlias
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any, TypeAlias, TypeVar
 from xml.etree import ElementTree
 
 import msgspec
+import structlog
 
 from gateway.reference.problem import KeyRefused, NotAnswering, QuotaSpent, Refused, SourceProblem, Unreadable
 from gateway.reference.transport import Answer
 
+log = structlog.get_logger()
+
+T = TypeVar("T")
 Row: TypeAlias = Mapping[str, Any]
 """One item of an answer: words or numbers by field."""
 
@@ -62,6 +66,23 @@ def rows(answer: Answer, source: str) -> tuple[list[Row], int]:
         raise meaning(code, header.get("resultMsg"), source)
     found = _items(body.get("items"))
     return found, whole(body.get("totalCount"), len(found))
+
+
+def each(found: Sequence[Row], read: Callable[[Row], Iterable[T]], source: str) -> list[T]:
+    """What `read` makes of the rows; one that it can't read is left out and logged: it mustn't take the
+    others with it. Raises `Unreadable` where none can be read."""
+    made: list[T] = []
+    wrong: list[Unreadable] = []
+    for row in found:
+        try:
+            made += read(row)
+        except Unreadable as error:
+            wrong.append(error)
+    if wrong and len(wrong) == len(found):
+        raise wrong[0]
+    if wrong:
+        log.warning("reference rows left out", source=source, rows=len(wrong), reason=wrong[0].what)
+    return made
 
 
 def meaning(code: object, message: object, source: str) -> SourceProblem:

@@ -23,7 +23,7 @@ from gateway.reference.transport import KEY, Answer, Client, Request
 
 NAME = "seoul"
 PAGE = 1000
-MOST_SPOTS = 31 * 24
+MOST_REQUESTS = 31 * 24
 
 CODES: Mapping[str, tuple[type[SourceProblem], str]] = {
     "INFO-100": (KeyRefused, "get a key at data.seoul.go.kr; a timetable wants one of its own kind"),
@@ -128,9 +128,9 @@ def per_hour(departures: list[int]) -> Mapping[int, int]:
 def fetch_traffic(client: Client, ask: Ask) -> Iterator[Observed]:
     """Vehicles an hour, a request for each counting point and hour."""
     hours = range(-(-ask.start // HOUR) * HOUR, min(ask.end, ask.now - HOUR), HOUR)
-    if len(hours) * len(ask.places) > MOST_SPOTS:
+    if len(hours) * len(ask.places) > MOST_REQUESTS:
         raise Refused(
-            f"{len(hours) * len(ask.places)} requests", NAME, f"ask for at most {MOST_SPOTS} at once"
+            f"{len(hours) * len(ask.places)} requests", NAME, f"ask for at most {MOST_REQUESTS} at once"
         )
     for station, spot in ask.places.items():
         for hour in hours:

@@ -5,6 +5,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pytest
+import structlog
 
 from edge.readings import Flag
 from gateway.reference import airkorea
@@ -153,6 +154,15 @@ def test_no_data_is_an_empty_answer_and_xml_is_read_too() -> None:
     values, total = airkorea.read_hours(Answer(200, {}, xml.encode()), "a")
     assert total == 1
     assert [v.value for v in values if v.quantity == "pm25"] == [31.0]
+
+
+def test_a_row_without_a_time_does_not_take_the_others_with_it() -> None:
+    with structlog.testing.capture_logs() as logs:
+        found = hours(row("2026-03-03 13:00"), {**row("2026-03-03 14:00"), "dataTime": None})
+    assert {time for time, _ in found} == {"03 12:00"}
+    assert [(one["event"], one["rows"]) for one in logs] == [("reference rows left out", 1)]
+    with pytest.raises(Unreadable, match="no time"):
+        hours({**row("2026-03-03 14:00"), "dataTime": None})
 
 
 def test_all_pages_are_read_and_the_term_fits_the_span() -> None:

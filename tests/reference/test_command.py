@@ -11,7 +11,7 @@ import pytest
 from gateway import command
 from gateway import table as tables
 from gateway.journal import Journal
-from gateway.reference import store
+from gateway.reference import store, transport
 from gateway.reference.hour import KST
 from tests.reference.service import KEY, Asked, Said, Service, gateway_error, portal
 from tests.reference.test_airkorea import row
@@ -63,9 +63,12 @@ def reference(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str
     return call
 
 
-def test_a_source_becomes_an_exchange_table(reference: Reference, tmp_path: Path) -> None:
+def test_a_source_becomes_an_exchange_table(
+    reference: Reference, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(transport, "FIRST_S", 0.0)
     out = tmp_path / "air.csv"
-    with Service([volumes("812", "640")]) as service:
+    with Service([Said(b"", 500), volumes("812", "640")]) as service:
         told = reference(
             *("fetch", "seoul-traffic", "--place", "jongno=A-01"),
             *("--start", "2026-03-03T08:00", "--end", "2026-03-03T09:00"),
@@ -78,8 +81,9 @@ def test_a_source_becomes_an_exchange_table(reference: Reference, tmp_path: Path
         1,
         ["jongno"],
         {"vehicles": 1},
-        1,
+        2,
     )
+    assert "reference asked again" in told.stderr
     assert out.read_text().splitlines() == [
         "time,station,vehicles,vehicles_flag",
         "2026-03-02T23:00:00Z,jongno,1452,1",
