@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Mapping
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -72,23 +72,40 @@ def _colocation(table: Table, name: str, quantity: str, tz: str, blocks: int | N
     time, step, own = table.time, _step(table.time, reference), _step(table.time, columns[quantity])
     if own < HALF * step:
         time, columns, reference, suspect = _averaged(time, step, own, columns, reference, suspect)
+    home, visits = _visits(table, time, step)
     found = Colocation(
         node=name,
         site=_site(table, name),
         inputs=Inputs.of(quantity, time, step, columns),
-        reference=reference,
+        # A node that travels carries the reference of its first site; what stands elsewhere is for scoring.
+        reference=np.where(home, reference, np.nan) if visits else reference,
         suspect=suspect,
         offset=_offset(time, ZoneInfo(tz)),
         blocks=10,
+        visits=visits,
     )
     return _cut(found, blocks)
+
+
+def _visits(table: Table, time: Array, step: int) -> tuple[Array, dict[str, Array]]:
+    """Which steps of a device lie at its first site, and which at each other one; none for a device that
+    doesn't travel. A step in which it was carried belongs to neither."""
+    words = table.words.get("site")
+    if words is None or (words.code == words.code[0]).all():
+        return np.ones(time.size, bool), {}
+    first, last = (np.searchsorted(table.time, time + edge, "left") for edge in (0, step))
+    begins, ends = words.code[np.minimum(first, len(table) - 1)], words.code[np.maximum(last - 1, 0)]
+    still = begins == ends
+    home = still & (begins == words.code[0])
+    others = np.unique(words.code[words.code != words.code[0]]).tolist()
+    return home, {words.names[code]: still & (begins == code) for code in others}
 
 
 def _cut(one: Colocation, blocks: int | None) -> Colocation:
     time = one.inputs.time[one.scored]
     span = int(time[-1] - time[0]) if time.size else 0
     fitting = blocks or (10 if span >= LONG else 5)
-    return Colocation(one.node, one.site, one.inputs, one.reference, one.suspect, one.offset, fitting)
+    return replace(one, blocks=fitting)
 
 
 def _site(table: Table, name: str) -> str:

@@ -1,6 +1,6 @@
 """A co-location: one sensor's series beside a reference."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field, replace
 
 import numpy as np
@@ -16,7 +16,9 @@ NEEDED = ("rh", "temp")
 class Colocation:
     """A sensor's `inputs` beside the `reference` [unit] of its site; `suspect` rows were flagged by quality
     control: they are scored, but teach nothing. `offset` [ns] is each row's local time less UTC, `shift` by
-    how many steps the sensor's series was moved, `ahead` [steps] by how many the reference was found late."""
+    how many steps the sensor's series was moved, `ahead` [steps] by how many the reference was found late.
+    A travelling node's `visits` say in which rows it stood at which other site; its reference is that of its
+    own."""
 
     node: str
     site: str
@@ -27,6 +29,7 @@ class Colocation:
     blocks: int = 10
     shift: int = 0
     ahead: float = 0.0
+    visits: Mapping[str, Array] = field(default_factory=dict, repr=False)
     cached: dict[str, Array] = field(default_factory=dict, repr=False)
 
     @property

@@ -17,6 +17,7 @@ from edge.fit.region import Region, matched, ratio
 from edge.fit.sample import Colocation
 from edge.fit.shift import align
 from edge.fit.solve import RIDGE, Solution, least_squares, moments
+from edge.fit.travel import brought
 from edge.problem import Problem
 from edge.readings import Array
 
@@ -52,10 +53,11 @@ def transfer(
     progress: Callable[[str], None] = lambda _: None,
 ) -> Iterator[Left]:
     """Each member left out in turn: alone (`leave` is "node") or with its whole site ("site"), moved towards
-    its region's "references" or levelled by its "neighbours", as `proxies` says."""
+    its region's "references", levelled by its "neighbours", or moved to what a "travelling" node said beside
+    it, as `proxies` says; nodes that travel aren't left out."""
     aligned = [align(one) for one in members]
     region = Region.of(members)
-    for one in members:
+    for one in (one for one in members if not one.visits):
         teachers = [t for t in aligned if t.node != one.node and (leave == "node" or t.site != one.site)]
         if not teachers:
             raise NothingToTransfer(
@@ -82,6 +84,9 @@ def _left(
         level = matched(one, aligned if leave == "node" else teachers)
         return Left(one, _value(level, _fleet(solutions), terms), names, terms, 0.0)
     value = _value(one, _fleet(solutions), terms)
+    if proxies == "travelling":
+        carried = [other for other in teachers if other.visits and other.site != one.site]
+        return Left(one, brought(one, value, carried, terms), names, terms, 0.0)
     share = _share(one, teachers, solutions, terms, region, leave)
     return Left(one, value + share * _course(one, value, region, {one.site}), names, terms, share)
 

@@ -111,10 +111,11 @@ def fit_command(
 )
 @click.option(
     "--proxies",
-    type=click.Choice(["references", "neighbours"]),
+    type=click.Choice(["references", "neighbours", "travelling"]),
     default="references",
     show_default=True,
-    help="What is known where the sensor stands: references of other sites, or raw readings beside it.",
+    help="What is known where the sensor stands: references of other sites, raw readings beside it, or those"
+    " of a node that came there from its own reference (its `site` changes in the table).",
 )
 @TZ
 @JSON
