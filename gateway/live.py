@@ -27,10 +27,11 @@ class Value:
 
 @dataclass(frozen=True, slots=True)
 class Latest:
-    """A node's newest timed sample: `time` [ns UTC] and its values by quantity."""
+    """A node's newest timed sample: `time` [ns UTC], its values by quantity, and what calibrated them."""
 
     time: int
     values: Mapping[str, Value]
+    cal: str = ""
 
 
 @dataclass(frozen=True, slots=True)
