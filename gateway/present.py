@@ -36,7 +36,7 @@ class Present:
             node, time = rows.nodes[rows.node[place]], int(rows.time[place])
             old = self._live.latest.get(node)
             if old is None or time >= old.time:
-                self._live.latest[node] = Latest(time, _values(rows, place))
+                self._live.latest[node] = Latest(time, _values(rows, place), rows.cals[rows.cal[place]])
             yield node
 
 

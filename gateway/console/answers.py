@@ -75,6 +75,7 @@ class NodeNow(Answer):
     age_s: int | None
     interval_s: int
     said: str = Field(description="Age, or since when it is silent, in words.")
+    cal: str = Field(description="What calibrated the values: entries of the network files, `@` their model.")
     values: dict[str, Cell]
 
 
@@ -223,6 +224,10 @@ class Series(Answer):
     value: list[float | None] = Field(
         description="Mean of calibrated samples that quality control hasn't failed."
     )
+    u: list[float | None] = Field(
+        description="Standard uncertainty of `value`: the mean of the samples', which err alike."
+    )
+    cals: list[str] = Field(description="What calibrated them, in the order in which it came into force.")
     flag: list[int] = Field(description="The step's worst QARTOD flag; 0 without samples.")
     samples: list[int]
     notice: Notice

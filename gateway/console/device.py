@@ -99,6 +99,7 @@ def node_now(stand: Stand, site: Site, limits: Limits, scene: Scene) -> NodeNow:
         age_s=max((scene.now - latest.time) // SECOND, 0) if latest else None,
         interval_s=interval(node),
         said=_said(alive, latest, scene, site.tz),
+        cal=latest.cal if latest else "",
         values=cells,
     )
 

@@ -65,6 +65,8 @@ def series(history: History, node: str, quantity: str, window: Window, notice: N
         time=window.times.tolist(),
         raw=_means(place, cells.raw, window.times.size),
         value=_means(place, believed, window.times.size),
+        u=_means(place, np.where(cells.flag == Flag.FAIL, np.nan, cells.u), window.times.size),
+        cals=_named(rows),
         flag=_worst(place, cells.flag, window.times.size),
         samples=np.bincount(place, minlength=window.times.size).tolist(),
         notice=notice,
@@ -83,6 +85,12 @@ def _means(place: Array, values: Array, steps: int) -> list[float | None]:
     count = np.bincount(place[good], minlength=steps)
     total = np.bincount(place[good], values[good], minlength=steps)
     return [round(float(t / n), 2) if n else None for t, n in zip(total, count, strict=True)]
+
+
+def _named(rows: Readings) -> list[str]:
+    codes, first = np.unique(rows.cal, return_index=True)
+    order = np.argsort(first)
+    return [rows.cals[code] for code in codes[order].tolist() if 0 <= code < len(rows.cals)]
 
 
 def _worst(place: Array, flag: Array, steps: int) -> list[int]:
