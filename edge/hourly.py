@@ -17,18 +17,20 @@ from edge.readings import SECOND, Array, Column, Flag, Readings
 from edge.verdict import HOURLY, Test
 
 HOUR = 3600 * SECOND
+Series = tuple[Array, Array]
+"""Hours (since 1970, sorted) and a station's value [unit] in each."""
 LEAST = 2
 """How many others it takes to say that one is wrong; of two that differ nobody knows which."""
 
 
 @dataclass(frozen=True, slots=True)
 class Hours:
-    """The means of one quantity by node and hour: `hour` (since 1970), `group` of neighbours (a code; below
-    0: none), whether `outdoors`, `mean` [unit], and how far from its like it may be (`off`, `times`)."""
+    """The means of one quantity by `node` (a code) and `hour` (since 1970): its `group` of neighbours (a
+    code; below 0: none), `mean` [unit], and how far from its like it may be (`off`, `times`)."""
 
+    node: Array
     hour: Array
     group: Array
-    outdoors: Array
     mean: Array
     off: Array
     times: Array
@@ -37,8 +39,7 @@ class Hours:
 
     def neighbours(self) -> Array:
         """A code per group and hour, below 0 where there is no group."""
-        _, code = np.unique(np.stack((self.group, self.hour)), axis=1, return_inverse=True)
-        return np.where(self.group < 0, -1, code.reshape(-1))
+        return np.where(self.group < 0, -1, self.group << 32 | self.hour)
 
     @classmethod
     def of(cls, readings: Readings, quantity: str, network: Network) -> "Hours":
@@ -46,17 +47,16 @@ class Hours:
         column, setup = readings.columns[quantity], Setups.of(network).rows(readings)
         step = np.maximum(readings.dt * SECOND, HOUR)
         hour = readings.time // step * (step // HOUR)
-        keys = np.stack((readings.node.astype(np.int64), hour))
-        (node, hours), first, place = np.unique(keys, axis=1, return_index=True, return_inverse=True)
-        place = place.reshape(-1)
+        # One number for node and hour; years of hours fit below it.
+        keys = readings.node.astype(np.int64) << 32 | hour
+        key, first, place = np.unique(keys, return_index=True, return_inverse=True)
+        node, hours = key >> 32, key & 0xFFFFFFFF
         sound = (column.flag != Flag.FAIL) & (column.flag != Flag.UNKNOWN)
         expected = HOUR / np.minimum(readings.dt[first] * SECOND, HOUR)
         mean = _means(place, np.where(sound, column.raw, np.nan), COMPLETE * expected)
         bound = Bounds.of(network).at((quantity,), setup[first])
         off, times = (np.broadcast_to(bound[name][0], node.shape) for name in ("off", "times"))
-        group, outdoors = _groups(network)
-        code = setup[first]
-        return cls(hours, group[code], outdoors[code], mean, off, times, place)
+        return cls(node, hours, _groups(network)[setup[first]], mean, off, times, place)
 
 
 def _means(place: Array, values: Array, least: Array) -> Array:
@@ -67,13 +67,12 @@ def _means(place: Array, values: Array, least: Array) -> Array:
     return np.where((count > 0) & (count >= least), total / np.maximum(count, 1), np.nan)
 
 
-def _groups(network: Network) -> tuple[Array, Array]:
-    """The neighbourhood of each setup, a room of a site or the air around it (-1 for none), and whether it
-    is outdoors."""
+def _groups(network: Network) -> Array:
+    """The neighbourhood of each setup, a room of a site or the air around it; -1 for none."""
     codes: dict[tuple[str, str], int] = {}
     places = [one.placement for one in Setups.of(network).table]
     group = [codes.setdefault((one.site, one.room), len(codes)) if one else -1 for one in places]
-    return np.array(group, np.int64), np.array([one is not None and not one.room for one in places])
+    return np.array(group, np.int64)
 
 
 def implausible(value: Array, other: Array, off: Array, times: Array) -> Array:
@@ -113,14 +112,14 @@ def others(value: Array, group: Array) -> Array:
 def plausible(
     readings: Readings,
     network: Network,
-    references: Mapping[str, tuple[Array, Array]] | None = None,
+    references: Mapping[str, Mapping[str, Series]] | None = None,
     quantities: Sequence[str] = ("pm25", "pm10"),
 ) -> Readings:
     """Judged rows of whole hours with what neighbours and reference stations say about them.
 
     Neighbours stand in the same room of a site, or outdoors at it, and measure the same hour. `references`:
-    by quantity the hours (since 1970) and values [unit] of the station that speaks for the block's nodes
-    outdoors. The rows must hold all neighbours' rows of their hours; what was said before is said anew.
+    by node and quantity what the station says that speaks for it. The rows must hold all neighbours' rows of
+    their hours; what was said before is said anew.
     """
     columns = {}
     for quantity in quantities:
@@ -130,12 +129,23 @@ def plausible(
         like = others(hours.mean, hours.neighbours())
         odd = implausible(hours.mean, like, hours.off, hours.times)
         bits = np.where(odd, np.uint32(Test.NEIGHBOUR), np.uint32(0))
-        if references and quantity in references:
-            known = np.where(hours.outdoors, _at(*references[quantity], hours.hour), np.nan)
-            false = implausible(hours.mean, known, hours.off, hours.times)
-            bits |= np.where(false, np.uint32(Test.REFERENCE), np.uint32(0))
+        known = _known(readings.nodes, hours, quantity, references or {})
+        false = implausible(hours.mean, known, hours.off, hours.times)
+        bits |= np.where(false, np.uint32(Test.REFERENCE), np.uint32(0))
         columns[quantity] = _said(readings, quantity, bits[hours.place])
     return readings.with_columns(columns)
+
+
+def _known(
+    nodes: tuple[str, ...], hours: Hours, quantity: str, references: Mapping[str, Mapping[str, Series]]
+) -> Array:
+    """What each node's station says about its hours, NaN where nothing."""
+    known = np.full(hours.hour.size, np.nan)
+    for code, node in enumerate(nodes):
+        if quantity in references.get(node, {}):
+            mine = hours.node == code
+            known[mine] = _at(*references[node][quantity], hours.hour[mine])
+    return known
 
 
 def _at(hour: Array, value: Array, wanted: Array) -> Array:

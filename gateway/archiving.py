@@ -1,11 +1,14 @@
-"""Moves hours that have ended from the journal to the archive, and lets the journal's blocks go."""
+"""Moves hours that have ended from the journal to the archive, once neighbours and stations have been heard
+about them, and lets the journal's blocks go."""
 
-from edge.readings import UNTIMED
+from edge.readings import UNTIMED, Readings
 from gateway.archive import HOUR, Archive, in_hour
+from gateway.drafts import readings_draft
 from gateway.history import History, newest
 from gateway.journal import Journal
 from gateway.live import Live
 from gateway.metrics import Metrics
+from gateway.plausible import implausible
 
 AFTER = 1
 """Hours after its end that an hour is archived."""
@@ -60,9 +63,20 @@ class Archiving:
         rows, revision = newest([*parts, self._history.blocks(blocks)])
         mask = in_hour(rows, hour) if hour >= 0 else rows.time == UNTIMED
         rows, revision = rows.take(mask), revision[mask]
+        if hour >= 0 and self._doubted(rows, hour):
+            return  # what was found is a block of this hour too, and is archived with it
         name, sha256 = self._archive.write(hour, rows, revision, self._site)
         self._journal.enter(hour, name, len(rows), sha256, blocks)
         self._metrics.count("archive_files")
+
+    def _doubted(self, rows: Readings, hour: int) -> bool:
+        """Whether neighbours or stations say something about the hour that isn't stored yet; now it is."""
+        found = implausible(rows, hour, self._live.network, self._journal)
+        if len(found):
+            at = self._live.now
+            self._journal.commit(at, readings_draft(found, at, b"", "revision"))
+            self._metrics.count("implausible", len(found))
+        return bool(len(found))
 
     def _site(self, node: str, time: int) -> str:
         place = self._live.network.placed(node, max(time, 0) or self._live.now)

@@ -21,6 +21,7 @@ COUNTERS: Mapping[str, tuple[str, tuple[str, ...]]] = {
     "untimed": ("Samples that arrived without a time", ()),
     "placed": ("Untimed samples placed by their boot's offset", ()),
     "revised": ("Samples whose flags a catch-up pass settled", ()),
+    "implausible": ("Samples whose hours neighbours or stations contradict, or no longer do", ()),
     "stage_failures": ("Blocks that a stage failed on", ("stage",)),
     "commit_failures": ("Commits that the disk refused", ()),
     "resends": ("Gap requests sent", ()),

@@ -43,16 +43,11 @@ def test_of_two_nobody_knows_which_and_half_an_hour_is_no_hour() -> None:
     assert spoke(plausible(hour({"n1": 20, "n2": 22, "n3": 120}, 4), NET), Test.NEIGHBOUR) == set()
 
 
-def test_a_station_speaks_for_the_air_outdoors_alone() -> None:
-    block, station = hour({"n1": 150}), {"pm25": (np.array([(START + FIRST) // 3600]), np.array([12.0]))}
-    assert spoke(plausible(block, NET, station), Test.REFERENCE) == set()
-    places = {
-        name: replace(n, placements=(replace(n.placements[0], room=""),)) for name, n in NET.nodes.items()
-    }
-    outdoors = replace(NET, nodes=places)
-    assert spoke(plausible(block, outdoors, station), Test.REFERENCE) == {"n1"}
-    other = {"pm25": (station["pm25"][0] + 1, station["pm25"][1])}
-    assert spoke(plausible(block, outdoors, other), Test.REFERENCE) == set()
+def test_a_station_speaks_for_its_node_and_hour_alone() -> None:
+    block, said = hour({"n1": 150, "n2": 140}), (np.array([(START + FIRST) // 3600]), np.array([12.0]))
+    assert spoke(plausible(block, NET, {"n1": {"pm25": said}}), Test.REFERENCE) == {"n1"}
+    later = {"n1": {"pm25": (said[0] + 1, said[1])}}
+    assert spoke(plausible(block, NET, later), Test.REFERENCE) == set()
 
 
 def test_what_an_hour_said_goes_when_the_hour_is_judged_anew() -> None:
@@ -81,5 +76,9 @@ def test_the_others_are_all_but_oneself(values: list[float | None], data: st.Dat
         like = np.delete(cells, place)[np.delete(group, place) == group[place]]
         like = like[np.isfinite(like)]
         known = np.isfinite(cells[place]) and group[place] >= 0 and like.size >= 2
-        middle = np.sort(like)[[(like.size - 1) // 2, like.size // 2]] if known else like
-        assert median == middle[np.abs(middle - cells[place]).argmin()] if known else np.isnan(median)
+        if known:
+            middle = np.sort(like)[[(like.size - 1) // 2, like.size // 2]]
+            assert median in middle
+            assert abs(median - cells[place]) == np.abs(middle - cells[place]).min()
+        else:
+            assert np.isnan(median)
