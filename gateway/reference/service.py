@@ -19,7 +19,7 @@ from gateway.reference import store
 from gateway.reference.ask import Ask
 from gateway.reference.hour import HOUR
 from gateway.reference.observed import Observed
-from gateway.reference.problem import KeyMissing, SourceProblem
+from gateway.reference.problem import KeyMissing, KeyRefused, NotAnswering, QuotaSpent, SourceProblem
 from gateway.reference.sources import SOURCES, Source
 from gateway.reference.transport import Client
 
@@ -28,10 +28,13 @@ log = structlog.get_logger()
 BACK_H = 20
 """Hours that are asked for anew each time: sources correct what they have said."""
 
+HOPELESS = (KeyMissing, KeyRefused, QuotaSpent, NotAnswering)
+"""After these the source's other places needn't be asked."""
+
 
 @dataclass(frozen=True, slots=True)
 class Said:
-    """What a source gave, or why it didn't."""
+    """What a source gave, and why it didn't give all."""
 
     source: str
     values: tuple[Observed, ...] = ()
@@ -76,28 +79,37 @@ class References:
 
     def _fetch(self, network: Network, now: int) -> None:
         for source, places in asked(network).items():
-            ask = Ask(now - BACK_H * HOUR, now + max(source.ahead_h, 1) * HOUR, places, now)
+            self._said.put(self._ask(source, places, now))
+        self._client.cache.sweep()
+
+    def _ask(self, source: Source, places: Mapping[str, str], now: int) -> Said:
+        """Each place for itself: a wrong name in the files mustn't cost the others."""
+        values: list[Observed] = []
+        problem: Problem | None = None
+        for id, name in places.items():
+            ask = Ask(now - BACK_H * HOUR, now + max(source.ahead_h, 1) * HOUR, {id: name}, now)
             try:
-                self._said.put(Said(source.name, tuple(source.fetch(self._client, ask))))
-            except Problem as problem:
-                self._said.put(Said(source.name, problem=problem))
+                values += source.fetch(self._client, ask)
+            except HOPELESS as error:
+                return Said(source.name, tuple(values), error)
+            except Problem as error:
+                problem = error
             # A thread that dies of what nobody thought of would be a source that falls silent unnoticed.
             except Exception as error:
                 log.exception("reference failed", source=source.name)
-                self._said.put(Said(source.name, problem=SourceProblem(repr(error), source.name)))
-
-        self._client.cache.sweep()
+                problem = SourceProblem(repr(error), source.name)
+        return Said(source.name, tuple(values), problem)
 
     def _take(self, said: Said) -> None:
-        if said.problem is not None:
-            self._failed(said.source, said.problem)
-            return
         found = store.drafts(self._journal, said.source, said.values)
         if found:
             self._journal.commit(self._live.now, found)
         stored = sum(store.count(draft.body) for draft in found)
         self._metrics.count("reference_values", stored, source=said.source)
-        self._alarms.cleared("reference", said.source)
+        if said.problem is None:
+            self._alarms.cleared("reference", said.source)
+        else:
+            self._failed(said.source, said.problem)
 
     def _failed(self, source: str, problem: Problem) -> None:
         kind = type(problem).__name__

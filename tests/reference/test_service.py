@@ -16,7 +16,7 @@ from gateway.reference.hour import HOUR
 from gateway.reference.service import References, asked
 from gateway.reference.transport import Client
 from gateway.serve import Gateway, Options
-from tests.reference.service import Asked, Said, asking, portal
+from tests.reference.service import Asked, Said, asking, gateway_error, portal
 from tests.reference.test_airkorea import NOW, row
 
 NETWORK, _ = check(
@@ -97,6 +97,24 @@ def test_values_are_stored_and_a_failing_source_is_told_and_forgiven(tmp_path: P
     assert found.words["station"].names == ("jungnang", "road")
     assert found.numbers["ref_pm25"].tolist() == [31.0, 44.0]
     assert chore.metrics.value("reference_values") > 0
+
+
+def test_a_wrong_name_in_the_files_does_not_cost_the_other_stations(tmp_path: Path) -> None:
+    def script(asked: Asked) -> Said:
+        wrong = asked.query.get("stationName") == "중랑구"
+        return gateway_error("INVALID_REQUEST_PARAMETER_ERROR", "10") if wrong else answers(asked)
+
+    with asking(script) as (client, _):
+        chore = Chore(client, tmp_path)
+        chore.round()
+    assert store.references(chore.journal, NOW - 2 * HOUR, NOW).words["station"].names == ("road",)
+    assert ("reference", "airkorea") in chore.alarms
+
+
+def test_a_refused_key_is_asked_with_once(tmp_path: Path) -> None:
+    with asking([gateway_error("SERVICE_KEY_IS_NOT_REGISTERED_ERROR", "30")]) as (client, service):
+        Chore(client, tmp_path).round()
+    assert len([one for one in service.asked if "stationName" in one.query]) == 1
 
 
 def test_a_correction_becomes_a_revision_and_a_repetition_nothing(tmp_path: Path) -> None:
