@@ -98,7 +98,7 @@ def flash(**options: object) -> None:
     """
     given = Options(**options)  # type: ignore[arg-type]  # click gives what the options above declare
     if bool(given.node) == bool(given.batch):
-        raise click.UsageError("give either --node or --batch")
+        raise click.UsageError("give either --node or --batch (make: NODE= or BATCH=)")
     try:
         done = _flash(given)
     except Problem as problem:
@@ -106,6 +106,9 @@ def flash(**options: object) -> None:
             raise
         click.echo(json.dumps({"ok": False, "problem": _told(problem)}, ensure_ascii=False))
         sys.exit(1)
+    except KeyboardInterrupt:
+        click.echo("interrupted: the same call goes on where it stopped", err=True)
+        raise
     if given.as_json:
         click.echo(json.dumps({"ok": True, "flashed": done}, ensure_ascii=False))
 
@@ -285,9 +288,10 @@ def _from_network(network: Network, id: str, now: int) -> Device | None:
 def _line(result: Mapping[str, object], dry: bool) -> str:
     """The green line."""
     if dry:
-        chip = result["chip"] or "no chip of ours"
+        left = "only the application is copied" if result["micropython"] else "all on it is erased first"
         return (
-            f"✓ {chip} {result['mac']} on {result['port']} can become {result['node']}; nothing was changed"
+            f"✓ {result['chip']} {result['mac']} on {result['port']} can become {result['node']} "
+            f"({left}); nothing was changed"
         )
     values = result["values"]
     heard = ", ".join(f"{k} {v}" for k, v in values.items()) if isinstance(values, Mapping) else ""

@@ -11,6 +11,7 @@ from typing import IO
 import pytest
 
 from firmware.toolkit.register import newest
+from gateway.command import main
 from tests.servers import wait_until
 from tests.toolkit.board import Board
 from tests.toolkit.conftest import GONGI, Desk, Plug, image
@@ -49,12 +50,21 @@ def test_a_dry_run_changes_nothing(desk: Desk, plug: Plug) -> None:
     ],
 )
 def test_a_call_that_lacks_something_says_what(
-    desk: Desk, call: tuple[str, ...], status: int, words: str
+    desk: Desk,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    call: tuple[str, ...],
+    status: int,
+    words: str,
 ) -> None:
-    done = desk.gongi(*call, GONGI_URL="")
-    assert (done.returncode, done.stdout) == (status, "")
-    assert words in done.stderr
-    assert "Traceback" not in done.stderr
+    monkeypatch.chdir(desk.folder)
+    monkeypatch.setenv("GONGI_CACHE", str(desk.folder / "cache"))
+    monkeypatch.delenv("GONGI_URL", raising=False)
+    with pytest.raises(SystemExit) as ended:
+        main(["flash", *call])
+    said = capsys.readouterr()
+    assert (ended.value.code, said.out) == (status, "")
+    assert words in said.err
 
 
 def test_a_problem_is_told_as_json_too(desk: Desk) -> None:

@@ -9,7 +9,7 @@ import pytest
 import zxingcpp
 
 from firmware.toolkit import label, register
-from firmware.toolkit.register import BadList, Wanted
+from firmware.toolkit.register import BadList, NotEntered, Wanted
 from firmware.toolkit.settings import Sensor
 
 ENTRY = {
@@ -43,8 +43,36 @@ def test_a_batch_is_read_as_a_spreadsheet_saves_it(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
+    ("text", "encoding"),
+    [
+        ("node;site;note\r\n3-2-a;hana;창가\r\n", "utf-8-sig"),
+        ("node\tsite\tnote\n3-2-a\thana\t창가\n", "utf-8"),
+        ("node,site,note\r\n3-2-a,hana,창가\r\n", "cp949"),
+    ],
+)
+def test_every_spreadsheet_s_csv_is_read(tmp_path: Path, text: str, encoding: str) -> None:
+    (tmp_path / "nodes.csv").write_bytes(text.encode(encoding))
+    assert register.wanted(tmp_path / "nodes.csv") == [Wanted("3-2-a", "hana")]
+
+
+def test_what_is_no_text_is_told(tmp_path: Path) -> None:
+    (tmp_path / "nodes.csv").write_bytes("node\n".encode("utf-16"))
+    with pytest.raises(BadList, match="no text") as told:
+        register.wanted(tmp_path / "nodes.csv")
+    assert "UTF-8" in told.value.advice
+
+
+def test_a_register_that_is_held_open_is_told(tmp_path: Path) -> None:
+    (tmp_path / "flashed.csv").mkdir()  # as little to be written as a file that a spreadsheet holds
+    with pytest.raises(NotEntered, match="3-2-a can't be entered") as told:
+        register.enter(tmp_path / "flashed.csv", ENTRY)
+    assert "Close it and repeat" in told.value.advice
+
+
+@pytest.mark.parametrize(
     ("text", "words"),
     [
+        ("node\n", "no node stands in it"),
         ("id,site\n3-2-a,hana\n", "no column `node`"),
         ("node\n3-2-A\n", r"nodes.csv:2: node '3-2-A': 1 to 32"),
         ("node,site\na,Hana School\n", "site 'Hana School'"),
