@@ -1,7 +1,7 @@
 """Quality control and calibration of 10 million samples: pandas' time divided by Gongi's, in one process.
 
 1,000 sensors, 10,000 samples each, a sample a minute of PM2.5, humidity and temperature, some frozen for
-hours, some jumping. Gongi takes them in blocks as the stream brings them: all sensors, an hour and a half at
+hours, some jumping. Gongi takes them in blocks as the stream brings them: all sensors, ten minutes at
 a time, with what it remembers between (every test of `edge.check`, then `edge.calibrate`).
 
 pandas does range, rate of change, spike, flat line, warm-up, doubled times and the linear correction, sensor
@@ -35,7 +35,7 @@ from edge.network import Calibration, Fitted, Network, Node, Placement
 from edge.readings import SECOND, Array, Clock, Column, Readings
 
 SENSORS, SAMPLES, STEP = 1000, 10_000, 60
-ROWS = 90
+ROWS = 10
 START = 1_763_778_000
 SHARE = 50
 QUANTITIES = ("pm25", "rh", "temp")
@@ -69,7 +69,7 @@ def network(names: tuple[str, ...]) -> Network:
 
 
 def blocks(data: dict[str, Array], names: tuple[str, ...]) -> Iterator[Readings]:
-    """The stream: an hour and a half of all sensors after the other."""
+    """The stream: ten minutes of all sensors after the other."""
     sensors, samples = data["pm25"].shape
     for begin in range(0, samples, ROWS):
         end = min(begin + ROWS, samples)
