@@ -49,6 +49,7 @@ COUNTERS: Mapping[str, tuple[str, tuple[str, ...]]] = {
     "archive_released": ("Journal blocks released to the archive", ()),
     "reloads": ("Changed network files", ("how",)),
     "models": ("Models trained", ("how",)),
+    "recalibrations": ("Proposed recalibrations that the files' policy allows", ("how",)),
 }
 
 GAUGES: Mapping[str, str] = {
@@ -57,6 +58,7 @@ GAUGES: Mapping[str, str] = {
     "gap_age_seconds": "Age of the oldest gap",
     "alarms": "Alarms that stand",
     "quarantine": "Messages waiting in quarantine",
+    "drifting": "Sensors for which a recalibration is proposed",
     "nodes_fresh": "Nodes whose newest sample is younger than three intervals",
     "influx_lag_blocks": "Blocks that InfluxDB lacks",
     "influx_lag_seconds": "Age of the oldest block that InfluxDB lacks",

@@ -27,13 +27,19 @@ from edge.drift import (
 )
 from edge.readings import SECOND, Array
 from gateway.calibration_entry import NotAccepted, accept
+from gateway.calibration_service import Drifting
 from gateway.calibration_watch import keep, kept, proposals, watch
 from gateway.command import gongi
+from gateway.live import Live
+from gateway.metrics import Metrics
 from gateway.network import load
+from gateway.present import Alarms
 from gateway.reference.observed import Observed
 from gateway.reference.store import drafts
+from gateway.words import LANGUAGES, alarm_text, words
 from tests.calibration.service import BEGIN, SITE, Folder, node_text, samples
 from tests.calibration.test_stream import LAGGED
+from tests.servers import wait_until
 
 DAYS = 80
 HOURS = np.arange(DAYS * DAY_H)
@@ -271,3 +277,36 @@ def test_a_swapped_sensor_or_a_faulty_result_changes_nothing(tmp_path: Path) -> 
 def test_watched_says_nothing_without_days() -> None:
     one = Watched(course(np.zeros(HOURS.size), np.zeros(HOURS.size)), None)
     assert proposal(one) is None
+
+
+def shown(folder: Folder, network: Path) -> tuple[Live, Metrics]:
+    """What the service tells after one watch at the end of the series."""
+    live, metrics = Live(load(network), NOW), Metrics()
+    service = Drifting(network, folder.journal, folder.history, live, Alarms(live), metrics)
+    service.tick()
+    wait_until(lambda: service._seen is not None, 60)
+    service.show()
+    return live, metrics
+
+
+def test_the_service_tells_and_leaves_the_files_alone_without_a_policy(folder: Folder) -> None:
+    before = folder.file.read_text("utf-8")
+    live, metrics = shown(folder, folder.file)
+    (alarm,) = live.alarms.values()
+    assert (alarm.kind, alarm.about, alarm.site) == ("drift", "b", "hana")
+    for lang in LANGUAGES:
+        told = alarm_text(words(lang), alarm.kind, alarm.about, alarm.details)
+        assert alarm.details["proposal"] in told
+    assert metrics.value("drifting") == 1
+    assert folder.file.read_text("utf-8") == before
+
+
+@pytest.mark.parametrize(("gain", "accepted"), [(2.0, True), (1.2, False)])
+def test_a_policy_in_the_files_accepts_within_its_bounds(folder: Folder, gain: float, accepted: bool) -> None:
+    policy = f"[drift]\naccept_gain = {gain}\naccept_offset = 5\n"
+    folder.file.write_text(policy + folder.file.read_text("utf-8"), "utf-8")
+    _, metrics = shown(folder, folder.file)
+    entries = load(folder.file).calibrations
+    assert [entry.serial for entry in entries] == (["P-b"] if accepted else [])
+    assert all(entry.since > NOW for entry in entries)  # a running gateway takes it over by itself
+    assert metrics.value("recalibrations") == accepted
