@@ -6,9 +6,7 @@ import sys
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from datetime import datetime
 from pathlib import Path
-from zoneinfo import ZoneInfo
 
 import click
 import structlog
@@ -20,21 +18,17 @@ from edge.network import Network
 from edge.problem import Problem
 from edge.readings import Array
 from gateway import table as tables
-from gateway.journal import Journal
+from gateway.command.stored import FILE, FOLDER, JSON, TZ, export_command, import_command, moment_of
 from gateway.network import load
-from gateway.reference import airkorea, nearest, openaq, sources, store
+from gateway.reference import airkorea, nearest, openaq, sources
 from gateway.reference.ask import Ask
 from gateway.reference.hour import DAY, HOUR, SECOND
-from gateway.reference.observed import UNITS, Observed, of_table, table
+from gateway.reference.observed import UNITS, Observed, table
 from gateway.reference.service import asked
 
-FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
-FOLDER = click.Path(file_okay=False, path_type=Path)
 CACHE = click.option(
     "--cache", type=FOLDER, default=Path("data/reference"), show_default=True, help="Where answers are kept."
 )
-JSON = click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
-TZ = click.option("--tz", default="Asia/Seoul", show_default=True, help="Zone of naive times.")
 SOURCE = click.argument("source", type=click.Choice(list(sources.SOURCES)), metavar="SOURCE")
 EPILOG = """\b
 Examples:
@@ -43,6 +37,7 @@ Examples:
   gongi reference fetch airkorea --place jungnang=중랑구 --out jungnang.csv
   gongi reference nearest examples/school/network.toml
   gongi reference import yearly.csv.gz --data data --json
+  gongi reference export --data data --out stations.parquet
 """
 
 
@@ -156,7 +151,7 @@ def fetch_command(
     """Fetch a SOURCE's values. An hour's mean carries the time of its beginning, in UTC."""
     chosen = sources.SOURCES[source]
     now = time.time_ns() // SECOND * SECOND
-    span = _moment(start, tz, now - DAY), _moment(end, tz, now + chosen.ahead_h * HOUR)
+    span = moment_of(start, tz, now - DAY), moment_of(end, tz, now + chosen.ahead_h * HOUR)
     ask = Ask(*span, _places(chosen, places, network), now)
     client = sources.client(os.environ, cache)
     with _counting(f"asking {source}") as step:
@@ -205,17 +200,6 @@ def _places(source: sources.Source, given: Sequence[str], network: Path | None) 
     return found
 
 
-def _moment(text: str | None, tz: str, default: int) -> int:
-    if text is None:
-        return default
-    try:
-        at = datetime.fromisoformat(text)
-        aware = at if at.tzinfo else at.replace(tzinfo=ZoneInfo(tz))
-    except (ValueError, KeyError, OSError):
-        raise click.UsageError(f"{text!r} in {tz} is no time like 2026-03-02T08:00") from None
-    return int(aware.timestamp()) * SECOND
-
-
 @reference.command(
     "nearest", epilog="Example: gongi reference nearest examples/school/network.toml --node yard"
 )
@@ -256,39 +240,6 @@ def _choice(network: Network, node: str, choice: nearest.Choice, now: int) -> di
     }
 
 
-@reference.command(
-    "import", epilog="Example: gongi reference import yearly.csv.gz --data data --source yearly"
-)
-@click.argument("table", type=FILE)
-@click.option("--data", type=FOLDER, default=Path("data"), show_default=True, help="The gateway's folder.")
-@click.option("--source", default="import", show_default=True, help="Under which name it is kept.")
-@TZ
-@JSON
-def import_command(table: Path, data: Path, source: str, tz: str, as_json: bool) -> None:
-    """Bring an exchange TABLE (a `station` column, then `ref_pm25`, `temp` and so on) into a journal.
-
-    What is there already stays, what differs becomes a revision; the gateway may run."""
-    journal_file = data / "journal.sqlite"
-    if not journal_file.exists():
-        raise Problem("there is no journal", str(journal_file), "name the gateway's folder: --data FOLDER")
-    read = tables.read(table, tz)
-    values = of_table(read)
-    journal = Journal(journal_file)
-    drafts = store.drafts(journal, tables.slug(source), values)
-    if drafts:
-        journal.commit(time.time_ns(), drafts)
-    journal.close()
-    stored = sum(store.count(draft.body) for draft in drafts)
-    said = {"values": len(values), "stored": stored, "known": len(values) - stored, "rows": len(read)}
-    click.echo(
-        json.dumps(said)
-        if as_json
-        else f"{stored} values stored, {said['known']} were there already ({table})"
-    )
-    if not values:
-        raise SystemExit(1)
-
-
 @contextmanager
 def _counting(label: str) -> Iterator["Step"]:
     with Progress(console=Console(stderr=True), transient=True) as bar:
@@ -304,3 +255,7 @@ class Step:
     def __call__(self, value: Observed) -> Observed:
         self._bar.update(self._task, advance=1)  # type: ignore[arg-type]  # rich's own id
         return value
+
+
+reference.add_command(import_command)
+reference.add_command(export_command)

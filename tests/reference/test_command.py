@@ -13,6 +13,7 @@ from gateway import table as tables
 from gateway.journal import Journal
 from gateway.reference import store, transport
 from gateway.reference.hour import KST
+from gateway.reference.observed import Observed
 from tests.reference.service import KEY, Asked, Said, Service, gateway_error, portal
 from tests.reference.test_airkorea import row
 from tests.reference.test_seoul import volumes
@@ -190,6 +191,21 @@ def test_a_table_is_imported_once(reference: Reference, tmp_path: Path) -> None:
     assert (first["stored"], second["stored"], second["known"]) == (2, 0, 2)
     stored = store.references(Journal(data / "journal.sqlite"), 0, 2**62)
     assert stored.numbers["ref_pm25"].tolist() == [12.0, 13.0]
+
+
+def test_what_is_stored_comes_out_as_a_table(reference: Reference, tmp_path: Path) -> None:
+    journal, out = Journal(tmp_path / "journal.sqlite"), tmp_path / "out.parquet"
+    hour = 1_772_500_000 * 10**9
+    for value in (31.0, 29.0):
+        said = [Observed(station, hour, "pm25", value) for station in ("jungnang", "road")]
+        journal.commit(hour, store.drafts(journal, "airkorea", said))
+    spans = ("--start", "2026-03-01", "--end", "2026-03-09", "--data", str(tmp_path), "--out", str(out))
+    told = json.loads(reference("export", *spans, "--station", "road", "--json").stdout)
+    assert (told["rows"], told["stations"]) == (1, ["road"])
+    assert tables.read(out).numbers["ref_pm25"].tolist() == [29.0]
+    none = reference("export", "--start", "2020-01-01", "--end", "2020-02-01", *spans[4:])
+    assert (none.returncode, none.stdout) == (1, "")
+    assert "no reference values then" in none.stderr
 
 
 SCHOOL = """
