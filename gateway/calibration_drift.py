@@ -9,7 +9,7 @@ import numpy as np
 from edge.drift import DAY_H, RULE, Day, Proposal, Watched
 from edge.quantity import QUANTITIES
 from edge.readings import Array
-from gateway.calibration_page import STYLE
+from gateway.calibration_page import NOTICE, STYLE
 from gateway.plot import Axis, Marks, around, plot
 from gateway.words import N_, Words, words
 
@@ -22,13 +22,15 @@ def page(found: Sequence[Watched], proposed: Sequence[Proposal], lang: str) -> s
     """The whole page: proposals first, then every sensor that is watched."""
     say = words(lang)
     title = say.gettext("Drift of sensors")
-    body = "".join((_proposals(proposed, say), *(_sensor(one, say) for one in found)))
+    worst_first = sorted(found, key=lambda one: one.began is None)
+    body = "".join((_proposals(proposed, say), *(_sensor(one, say) for one in worst_first)))
     nothing = say.gettext("Nobody can be watched: it takes reference stations near by, or two neighbours.")
     return (
         f'<!doctype html><html lang="{lang}"><head><meta charset="utf-8">'
         f'<meta name="viewport" content="width=device-width"><title>{escape(title)}</title>'
         f"<style>{STYLE}</style></head><body><h1>{escape(title)}</h1>"
-        f'<p class="soft">{escape(_rule(say))}</p>{body if found else escape(nothing)}</body></html>\n'
+        f'<p class="soft">{escape(_rule(say))}</p>{body if found else escape(nothing)}'
+        f'<p class="soft">{escape(say.gettext(NOTICE))}</p></body></html>\n'
     )
 
 
@@ -117,7 +119,7 @@ def _gains(days: Sequence[Day], axis: Axis, say: Words) -> str:
             *(Marks("line", ends, np.full(2, bound), "rule") for bound in (RULE.low, 1.0, RULE.high)),
             Marks("line", _of(days, "day"), np.clip(_of(days, "gain"), 0.0, 2.5), "cv", say.gettext("gain")),
             Marks(
-                "dots",
+                "beads",
                 _of(flagged, "day"),
                 np.clip(_of(flagged, "gain"), 0, 2.5),
                 "fail",

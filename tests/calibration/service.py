@@ -6,7 +6,6 @@ from pathlib import Path
 import msgspec
 import numpy as np
 
-from edge.network import Network
 from edge.readings import SECOND, Array, Clock, Column, Readings
 from gateway import versions
 from gateway.archive import HOUR, Archive
@@ -65,13 +64,14 @@ class Folder:
         self.network = load(self.file)
         versions.enter(self.journal, self.network, self.file, 1)
 
-    def fill(self, series: Sequence[Readings], network: Network | None = None) -> None:
-        """Store a day of each series after the other."""
+    def fill(self, series: Sequence[Readings], days: int = 1) -> None:
+        """Store each series in blocks of so many days."""
         for rows in series:
             judge = Judge.new()
-            for day in np.unique(rows.time // (24 * HOUR)).tolist():
-                part = rows.take(np.flatnonzero(rows.time // (24 * HOUR) == day))
-                seen, judge = judge_again(part, judge, network or self.network)
+            block = rows.time // (days * 24 * HOUR)
+            for number in np.unique(block).tolist():
+                part = rows.take(np.flatnonzero(block == number))
+                seen, judge = judge_again(part, judge, self.network)
                 head = msgspec.msgpack.encode(header(seen))
                 drafts: list[Draft] = readings_draft(seen, int(seen.time[-1]), head)
                 self.journal.commit(int(seen.time[-1]), drafts)

@@ -168,7 +168,7 @@ def folder(tmp_path: Path) -> Iterator[Folder]:
     truth = air()
     raw = {id: sensor(truth, place) for place, id in enumerate("abcd", 5)}
     raw["b"] = drifted(raw["b"], CHANGES["less"])
-    made.fill([samples(id, np.round(cells, 1), 3600) for id, cells in raw.items()])
+    made.fill([samples(id, np.round(cells, 1), 3600) for id, cells in raw.items()], 40)
     values = [
         Observed("jung-gu", (BEGIN + 3600 * at) * SECOND, "pm25", float(value))
         for at, value in enumerate(np.round(0.8 * truth + 2))
