@@ -8,12 +8,12 @@ from zoneinfo import ZoneInfo, available_timezones
 import holidays
 
 from edge.dialect import DIALECTS
+from edge.limits import mistakes
 from edge.network import Level, Span, Timetable
 from edge.quantity import QUANTITIES
 from edge.wire import ID, RESERVED
 from gateway.network.shape import (
     Field,
-    Parser,
     Place,
     choice,
     day,
@@ -174,9 +174,16 @@ def grade(value: object, place: Place) -> Any:
     )
 
 
-def limits(known: tuple[str, ...] | None) -> Parser:
-    """Limits by quantity or by test parameter."""
-    return keyed(known, number(-1e6, 1e6))
+LIMIT = number(-1e6, 1e6)
+
+
+def checks(value: object, place: Place) -> dict[str, Any]:
+    """A node's own limits of quality control, as `quantity.limit`."""
+    found: dict[str, Any] = keyed(None, LIMIT)(value, place)
+    numbers = {key: one for key, one in found.items() if isinstance(one, float | int)}
+    for key, right in mistakes(numbers):
+        place.at(key).wrong(key, right)
+    return found
 
 
 NAMES = (Field("ko", text, ""), Field("en", text, ""))
@@ -194,7 +201,7 @@ ROOM = (
     Field("ventilation", choice(("natural", "mechanical")), "natural"),
     Field("ach", number(0, 20, "1/h"), 0.75),
     Field("occupants", whole(0, 5000), 0),
-    Field("limits", limits(tuple(QUANTITIES)), {}),
+    Field("limits", keyed(tuple(QUANTITIES), LIMIT), {}),
     Field("quiet", timetable, Timetable()),
     Field("confidence", number(0.5, 0.99), None),
 )
@@ -240,7 +247,7 @@ NODE = (
     Field("sample_s", whole(1, 86_400, "s"), 10),
     Field("batch_s", whole(1, 60 * 86_400, "s"), 60),
     Field("duty", yes, False),
-    Field("limits", limits(None), {}),
+    Field("limits", checks, {}),
     Field("grade", grade, ""),
 )
 ACTUATOR = (

@@ -181,6 +181,8 @@ MISTAKES = [
     ("node.0.placed", [], "node[a].placed", "a list of 0", "a list of tables"),
     ("node.0.fitted.0.sensors.0.type", "pms5004", "node[a].fitted[#1].sensors[#1].type", '"pms5004"', "pms"),
     ("node.0.batch_s", 601, "node[a].batch_s", "601", "from 10 to 600"),
+    ("node.0.limits", {"pm25.spikes": 3}, "node[a].limits.pm25.spikes", "pm25.spikes", "after the point"),
+    ("node.0.limits", {"pm25.flat_fail": 1e5}, "node[a].limits.pm25.flat_fail", "flat_fail", "at most 43200"),
     ("actuator.0.safe", 2, "actuator[p].safe", "2", "a level from 0 to 1"),
     ("actuator.0.kind", "ventilator", "actuator[p].levels", '"2 levels"', "flow above 0"),
     ("actuator.0.dialect", "tasmoto", "actuator[p].dialect", '"tasmoto"', '"tasmota"'),
