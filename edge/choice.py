@@ -80,7 +80,7 @@ class Prices:
     running than now must keep, so that noise doesn't move it."""
 
     dust: float = 300.0
-    co2: float = 0.05
+    co2: float = 0.02
     guessed: float = 0.01
     foul: float = 1.5
     start: float = 3.0

@@ -58,7 +58,7 @@ class Policy:
     co2_limit: float = 1000.0
     lead_s: int = 1800
     steps: int = 6
-    miss: float = 9.0
+    miss: float = 19.0
     alarm: float = 1.0
     min_run_s: int = 600
     min_off_s: int = 300
@@ -117,7 +117,8 @@ class RoomState:
     people now or within the policy's lead time, in how many seconds they come (`arrive_s`), and what its
     actuators (by id) do; `interval_s` is that of its node's batches. `balance` as identified (None: as the
     files say), `quiet` hours, `price` of a kWh (None: the policy's), `budget_w` that its actuators may draw
-    together, degrees [K] between outdoor air and the room where it is heated or cooled."""
+    together, degrees [K] between outdoor air and the room where it is heated or cooled, and `lead_s` that
+    cleaning this room takes (None: the policy's)."""
 
     room: Room
     now: int
@@ -136,6 +137,7 @@ class RoomState:
     price: float | None = None
     budget_w: float = math.inf
     heat: float = 0.0
+    lead_s: int | None = None
 
     @property
     def people(self) -> bool:

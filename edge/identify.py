@@ -21,6 +21,8 @@ ROUNDS = 6
 TUKEY = 4.685
 LEAST = 48
 """Windows without which a room is left as its files say."""
+MISFIT = 0.03
+"""The least relative error of a term: cells of ten minutes are no finer than that."""
 FLOOR, SHARE = 1.5, 0.08
 """Noise of a value [µg/m³] and as a share of it: what weighs the windows before their residuals are known."""
 CO2_FLOOR = 25.0
@@ -33,9 +35,9 @@ CO2_TERMS = ("air", "busy_air", "breath", "flow_air")
 
 @dataclass(frozen=True, slots=True)
 class Stream:
-    """R rooms over T even steps of `step` [h], from midnight on: PM2.5 `inside` and `outside` [µg/m³] and `co2`
-    [ppm] (NaN: missing), share of the step with people in (`busy`), and what the network files say that the
-    actuators gave: `clean` and `flow` [1/h]."""
+    """R rooms over T even steps of `step` [h], from midnight on: PM2.5 `inside` and `outside` [µg/m³] and
+    `co2` [ppm] (NaN: missing), share of the step with people in (`busy`), and what the network files say
+    that the actuators gave: `clean` and `flow` [1/h]."""
 
     step: float
     inside: Array
@@ -60,7 +62,8 @@ class Fit:
     @property
     def error(self) -> Array:
         """Standard errors (R × p)."""
-        found: Array = np.sqrt(np.maximum(np.diagonal(self.covariance, axis1=1, axis2=2), 0.0))
+        spread = np.sqrt(np.maximum(np.diagonal(self.covariance, axis1=1, axis2=2), 0.0))
+        found: Array = np.hypot(spread, MISFIT * np.abs(self.mean))
         return found
 
     def row(self, place: int) -> Mapping[str, tuple[float, float]]:
@@ -110,8 +113,8 @@ def _co2(stream: Stream) -> tuple[Array, Array, Array, Array]:
 
 
 def _dust_prior(rooms: Sequence[Room]) -> tuple[Array, Array]:
-    mean = [[r.ach * PENETRATION, 0.2, r.ach + DEPOSITION, 0.4, 2.0, 0.85, 0.6, 1.0] for r in rooms]
-    return np.array(mean), np.array([0.4, 0.5, 0.4, 0.6, 6.0, 0.25, 0.25, 0.15])
+    mean = [[r.ach * PENETRATION, 0.2, r.ach + DEPOSITION, 0.3, 2.0, 0.85, 0.6, 1.0] for r in rooms]
+    return np.array(mean), np.array([0.4, 0.4, 0.4, 0.3, 6.0, 0.25, 0.25, 0.15])
 
 
 def _co2_prior(rooms: Sequence[Room]) -> tuple[Array, Array]:
@@ -215,7 +218,8 @@ def _balance(
 
 
 def efficacy(stream: Stream, fit: Fit, days: int = 7) -> tuple[Array, Array]:
-    """The share of CADR delivered in each span of `days` (R × spans) with its standard error (NaN: hardly ran).
+    """The share of CADR delivered in each span of `days` (R × spans) with its standard error (NaN: hardly
+    ran).
 
     All other terms are held as identified over the whole stream.
     """
@@ -228,10 +232,8 @@ def efficacy(stream: Stream, fit: Fit, days: int = 7) -> tuple[Array, Array]:
     noise = fit.noise[:, None]
     weight = np.maximum(1.0 - ((rest - ran * fit.mean[:, place, None]) / (2 * TUKEY * noise)) ** 2, 0.0) ** 2
     size = round(days * 24 / stream.step)
-    spans = max(ran.shape[1] // size, 1)
     top, bottom, spread = (
-        part[:, : spans * size].reshape(len(part), spans, -1).sum(axis=2)
-        for part in (weight * ran * rest, weight * ran**2, np.abs(weight * ran))
+        _sums(part, size) for part in (weight * ran * rest, weight * ran**2, np.abs(weight * ran))
     )
     enough = spread > 0
     share = np.divide(top, bottom, out=np.full(top.shape, np.nan), where=enough & (bottom > 1.0))
@@ -239,12 +241,39 @@ def efficacy(stream: Stream, fit: Fit, days: int = 7) -> tuple[Array, Array]:
     return share, np.where(np.isfinite(share), error, np.nan)
 
 
+def nature(
+    dust: Mapping[str, tuple[float, float]], co2: Mapping[str, tuple[float, float]], aired: bool, ach: float
+) -> Mapping[str, tuple[float, float]]:
+    """Air change [1/h], penetration and deposition [1/h] of the empty room, each with its standard error;
+    the air change from CO2 where it was measured (`aired`), else `ach` of the files, taken for right within
+    0.3."""
+    air, error = co2["air"] if aired else (ach, 0.3)
+    air = max(air, 0.05)
+    (inward, inward_error), (loss, loss_error) = dust["inward"], dust["loss"]
+    share = inward / air
+    return {
+        "air_change": (air, error),
+        "penetration": (share, float(np.hypot(inward_error, share * error)) / air),
+        "deposition": (loss - air, float(np.hypot(loss_error, error))),
+    }
+
+
+def _sums(cells: Array, size: int) -> Array:
+    """Sums over spans of `size` windows (R × spans); what is left over belongs to the last."""
+    spans = max(round(cells.shape[1] / size), 1)
+    padded = np.zeros((len(cells), max(spans * size, cells.shape[1])))
+    padded[:, : cells.shape[1]] = cells
+    sums: Array = np.add.reduceat(padded, np.arange(spans) * size, axis=1)
+    return sums
+
+
 CLOGGED = 0.6
 """A filter is taken for clogged when it surely delivers less than this share of its best weeks."""
 
 
 def clogged(share: Array, error: Array) -> Array:
-    """Whether each room's newest span surely delivers less than `CLOGGED` of what its best span surely did (R)."""
+    """Whether each room's newest span surely delivers less than `CLOGGED` of what its best span surely did
+    (R)."""
     low, high = share - 1.645 * error, share + 1.645 * error
     best = np.max(np.where(np.isfinite(low), low, -np.inf), axis=1)
     newest = np.full(len(share), np.nan)

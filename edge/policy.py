@@ -46,9 +46,9 @@ def decide(state: RoomState, policy: Policy, actuators: Actuators) -> tuple[Deci
 def decide_all(rooms: Sequence[tuple[RoomState, Actuators]], policy: Policy) -> list[Answer]:
     """The answers for many rooms in one go; rooms with the same numbers of levels are one block of arrays."""
     cases = [_case(state, policy, actuators) for state, actuators in rooms]
-    order = sorted(range(len(cases)), key=lambda place: cases[place].shape)
+    order = sorted(range(len(cases)), key=lambda place: cases[place].kind)
     found: dict[int, Answer] = {}
-    for _, group in groupby(order, key=lambda place: cases[place].shape):
+    for _, group in groupby(order, key=lambda place: cases[place].kind):
         places = list(group)
         block = [cases[place] for place in places]
         found.update(zip(places, _decide_block(block, policy), strict=True))
@@ -115,7 +115,7 @@ def combinations(shape: tuple[int, ...], kinds: tuple[str, ...]) -> Array:
 
 
 def _rooms(cases: Sequence[Case], policy: Policy) -> Rooms:
-    hours = np.arange(1, policy.steps + 1) * (policy.lead_s / 3600 / policy.steps)
+    hours = np.arange(1, policy.steps + 1) * (cases[0].lead_s / 3600 / policy.steps)
     outlooks = [_outlook(case, hours) for case in cases]
     arrive = np.array([_arrival(case) for case in cases])[:, None]
     people = hours > arrive / 3600
@@ -146,7 +146,7 @@ def _arrival(case: Case) -> float:
     state = case.state
     if state.occupied:
         return 0.0
-    return (state.arrive_s or case.policy.lead_s / 2) if state.occupied_soon else math.inf
+    return (state.arrive_s or case.lead_s / 2) if state.occupied_soon else math.inf
 
 
 def _by_people(people: Array, balances: Sequence[Balance], name: str) -> Array:

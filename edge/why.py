@@ -41,9 +41,19 @@ class Case:
         return tuple(len(actuator.levels) for actuator in self.actuators)
 
     @property
+    def lead_s(self) -> int:
+        """How far it looks ahead [s]."""
+        return self.state.lead_s or self.policy.lead_s
+
+    @property
+    def kind(self) -> tuple[int, tuple[int, ...]]:
+        """What rooms share that are one block of arrays."""
+        return self.lead_s, self.shape
+
+    @property
     def minutes(self) -> float:
         """How far it looks ahead [min]."""
-        return self.policy.lead_s // 60
+        return self.lead_s // 60
 
     @property
     def confidence(self) -> float:

@@ -50,6 +50,13 @@ class Actuate:
         """What the actuator last reported."""
         return self._running.get(actuator, Running())
 
+    def expected(self, actuator: str) -> Running:
+        """The same, but a command on its way counts as obeyed: who decides meanwhile must not take it back."""
+        running, delivery = self.running(actuator), self._deliveries.get(actuator)
+        if delivery is None or not delivery.sends or delivery.acknowledged or delivery.alarmed:
+            return running
+        return reported(running, delivery.command.level, "command", delivery.command.issued * SECOND)
+
     def take(self, decisions: Sequence[Decision], drafts: Sequence[Draft], names: bytes, now: int) -> None:
         """Commit what was decided, with the forecasts it rests on (`drafts`) and the `names` of model, policy
         and network files, then send the commands that follow."""

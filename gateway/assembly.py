@@ -53,6 +53,8 @@ class Options:
     archive_quiet: float = 600.0
     train_first: float = 600.0
     train_every: float = 6 * 3600.0
+    rooms_first: float = 1800.0
+    rooms_every: float = 24 * 3600.0
     drift_first: float = 1800.0
     linger: float = 0.1
     references: Client | None = None

@@ -201,7 +201,9 @@ class Decide:
         values = {q: self._measured(inside, q, now) for q in ("pm25", "co2", "temp")}
         outdoor, cold = self._measured(outside, "pm25", now), self._measured(outside, "temp", now)
         warm = values["temp"]
-        arrival = self._arrival(site, room, moment)
+        known = self._live.balances.get((site.id, room.id))
+        lead = known.lead_s if known else self._policy.lead_s
+        arrival = self._arrival(site, room, moment, lead)
         return RoomState(
             room=room,
             now=now,
@@ -215,21 +217,21 @@ class Decide:
             arrive_s=float(arrival or 0),
             running={a.id: self._running(a) for a in rooms.actuators[site.id, room.id]},
             interval_s=max((float(node.batch_s) for node in inside), default=60.0),
-            balance=self._live.balances.get((site.id, room.id)),
+            balance=known.balance if known else None,
+            lead_s=lead,
             quiet=site.quiet(room.id, moment),
             price=site.price(moment),
             heat=degrees(warm.value, cold.value) if warm and cold else 0.0,
         )
 
-    def _arrival(self, site: Site, room: Room, moment: datetime) -> int | None:
+    def _arrival(self, site: Site, room: Room, moment: datetime, lead: int) -> int | None:
         """Seconds until people come by the timetable, 0 while they are in; None beyond the lead time."""
-        step = self._policy.lead_s // self._policy.steps
-        later = range(0, self._policy.lead_s + 1, step)
+        later = range(0, lead + 1, lead // self._policy.steps)
         return next((s for s in later if site.occupied(room.id, moment + timedelta(seconds=s))), None)
 
     def _running(self, actuator: Actuator) -> Running:
         """What it reports; a level that changed network files have no more counts as never heard."""
-        running = self._actuate.running(actuator.id)
+        running = self._actuate.expected(actuator.id)
         known = running.level is None or running.level < len(actuator.levels)
         return running if known else replace(running, level=None)
 

@@ -95,6 +95,14 @@ class Stranger:
     payload: bytes
 
 
+@dataclass(frozen=True, slots=True)
+class Known:
+    """A room's balance as identified, and how far ahead [s] it must be looked after."""
+
+    balance: Balance
+    lead_s: int
+
+
 @dataclass
 class Live:
     """What is known right now; `now` [ns UTC] by the gateway's clock."""
@@ -109,7 +117,7 @@ class Live:
     alarms: dict[tuple[str, str], Alarm] = field(default_factory=dict)
     quarantine: dict[str, int] = field(default_factory=dict)
     strangers: dict[str, Stranger] = field(default_factory=dict)
-    balances: dict[tuple[str, str], Balance] = field(default_factory=dict)
+    balances: dict[tuple[str, str], Known] = field(default_factory=dict)
     windows: dict[tuple[str, str], Decision] = field(default_factory=dict)
     rooms: str = ""
     refused: str = ""

@@ -44,7 +44,8 @@ def page(found: Sequence[Mapping[str, Any]], lang: str) -> str:
 def _room(one: Mapping[str, Any], say: Words) -> Iterator[str]:
     yield f"<h2>{escape(one['site'])} / {escape(one['room'])}</h2>"
     if not one["enough"]:
-        yield f"<p>{escape(say.gettext('Too little is known yet; the network file stands.'))}</p>"
+        little = say.gettext("Too little is known yet; the network file stands.")
+        yield f"<p>{escape(little)}</p>"
         return
     yield f'<div class="cards">{"".join(_cards(one, say))}</div>'
     yield f'<div class="plots">{_decay(one, say)}{_weeks(one, say)}</div>'
@@ -57,7 +58,8 @@ def _cards(one: Mapping[str, Any], say: Words) -> Iterator[str]:
             text = f"{value:.2f} ± {error:.2f} {unit}"
             yield f'<div class="card">{escape(say.gettext(title))}<b>{escape(text)}</b></div>'
     minutes = say.ngettext("{n} minute", "{n} minutes", one["lead_s"] // 60)
-    yield f'<div class="card">{escape(say.gettext("Must start ahead by"))}<b>{escape(minutes)}</b></div>'
+    title = say.gettext("Must start ahead by")
+    yield f'<div class="card">{escape(title)}<b>{escape(minutes)}</b></div>'
 
 
 def _decay(one: Mapping[str, Any], say: Words) -> str:

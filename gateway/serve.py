@@ -26,6 +26,7 @@ from gateway.reference.service import References
 from gateway.reload import Reload
 from gateway.retraining import Retraining
 from gateway.river import Block, Failed
+from gateway.rooms import Rooms
 from gateway.watch import Watch
 
 __all__ = ["Gateway", "Options"]
@@ -103,6 +104,7 @@ class Gateway(Assembly):
         drifting = Drifting(
             self.options.network, self.journal, self.history, self.live, self.alarms, self.metrics
         )
+        rooms = Rooms(self.journal, self.history, self.live, self.alarms, self.metrics)
         watch = Watch(self.live, self.clock, self.alarms, self.metrics, self.options.data)
         fetching = self.options.references
         references = self.references = fetching and References(
@@ -122,6 +124,8 @@ class Gateway(Assembly):
             Chore("snapshot", 10.0, lambda now: self._snapshot(SNAPSHOT_BLOCKS)),
             Chore("archive", 5.0, self.archiving.tick),
             Chore("models", 1.0, retraining.watch),
+            Chore("rooms told", 1.0, rooms.watch),
+            Chore("rooms", self.options.rooms_every, rooms.tick, first=self.options.rooms_first),
             Chore("training", self.options.train_every, retraining.tick, first=self.options.train_first),
             Chore("drift", 24 * 3600.0, drifting.tick, first=self.options.drift_first),
             Chore("drift told", 1.0, drifting.show),

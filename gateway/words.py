@@ -88,6 +88,10 @@ ALARMS: Mapping[str, str] = {
         "{about} sent two different contents under one number. Both are kept; please have it checked."
     ),
     "stage": N_("The step “{about}” failed on some data. They are kept raw."),
+    "clogged": N_(
+        "The air purifier of {about} delivers {share} % of what it did in its best weeks. "
+        "Clean or change its filter."
+    ),
     "unacknowledged": N_("{about} does not confirm its command. Check its power and network."),
     "network-refused": N_("A changed network file was refused. The former one stays in force."),
     "gap": N_("Data of {about} are missing and have been asked for again."),

@@ -21,6 +21,7 @@ COMMANDS: dict[str, str] = {
     "reference": "gateway.command.reference:reference",
     "ota": "gateway.command.ota:ota",
     "train": "gateway.command.train:train",
+    "room": "gateway.command.room:room",
     "flash": "gateway.command.flash:flash",
     "credentials": "gateway.command.credentials:credentials",
     "ca": "gateway.command.ca:ca",

@@ -124,11 +124,7 @@ def _say(found: list[dict[str, Any]], html: Path | None, lang: str, as_json: boo
     table = Table(*columns, title_justify="left", show_edge=False)
     for one in found:
         nature, delivered = one["nature"], one["terms"]["delivered"]
-        cells = (
-            _pair(nature["air_change"], "/h"),
-            _pair(nature["penetration"]),
-            _pair(nature["deposition"], "/h"),
-        )
+        cells = [_pair(nature[name]) for name in ("air_change", "penetration", "deposition")]
         share = _pair(delivered) + (" clogged" if one["clogged"] else "")
         windows = str(one["windows"]) if one["enough"] else f"{one['windows']}: too few"
         table.add_row(f"{one['site']}/{one['room']}", *cells, share, f"{one['lead_s'] // 60} min", windows)

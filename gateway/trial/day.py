@@ -134,7 +134,8 @@ def generated(seed: int, year: int) -> Outdoors:
 
 
 def recorded(time: Array, values: Array, seed: int, shift_days: int = 0) -> Outdoors:
-    """Recorded outdoor air [µg/m³] at `time` [UTC s], as it would be at a school of its own some days later."""
+    """Recorded outdoor air [µg/m³] at `time` [UTC s], as it would be at a school of its own some days
+    later."""
     known = np.isfinite(values)
     return _between(time[known] + 86400.0 * shift_days, values[known], seed)
 

@@ -23,7 +23,7 @@ from gateway.world.building import (
     WINDOW,
 )
 
-PURIFIER = (Level(), Level(250, 0, 12), Level(500, 0, 28), Level(800, 0, 65))
+PURIFIER = (Level(), Level(300, 0, 14), Level(600, 0, 32), Level(1000, 0, 75))
 VENTILATOR = (Level(), Level(0, 250, 35), Level(0, 600, 95))
 FINE = 0.66
 """Share of PM1 in outdoor PM2.5."""
@@ -145,7 +145,9 @@ class Houses:
 
     def power(self) -> Array:
         """What each room draws (S × N) [W]."""
-        watts: Array = _of(PURIFIER, "power")[self.level[..., 0]] + _of(VENTILATOR, "power")[self.level[..., 1]]
+        watts: Array = (
+            _of(PURIFIER, "power")[self.level[..., 0]] + _of(VENTILATOR, "power")[self.level[..., 1]]
+        )
         return watts
 
     def drive(self, level: Array, ran: Array) -> tuple[Array, Array]:

@@ -1,7 +1,7 @@
 """Our controller in the trial: it sees the nodes' values alone, and learns its rooms from them."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
@@ -96,11 +96,13 @@ class Ours:
     rooms: list[Room] = field(init=False)
     balances: list[Balance] = field(init=False)
     paces: Paces = field(init=False)
+    told: Array = field(init=False)
 
     def __post_init__(self) -> None:
         count = self.truth.volume.size
         self.rooms = files(self.truth)
         self.paces = Paces(count)
+        self.told = np.zeros((count, 2), np.int64)
         self._take([Balance.of(room) for room in self.rooms])
         self._value, self._unknown = np.full(count, np.nan), np.zeros(count)
         self._doubt = np.full(count, 0.3)
@@ -110,7 +112,13 @@ class Ours:
         self._days = 0
 
     def __call__(self, sight: Sight) -> Array:
-        self.paces.see(sight.level, sight.second)
+        """What it told a machine last counts as its level: the report of that may still be on its way."""
+        sight = replace(sight, level=self.told)
+        self.told = self._decide(sight)
+        self.paces.see(self.told, sight.second)
+        return self.told
+
+    def _decide(self, sight: Sight) -> Array:
         self._observe(sight)
         self._judge(sight)
         coming = sight.used or sight.arrive <= self.policy.lead_s / 60
@@ -148,7 +156,8 @@ class Ours:
         return after
 
     def _observe(self, sight: Sight) -> None:
-        """Correct what is believed by what is measured; what the balance can't explain is an unknown inflow."""
+        """Correct what is believed by what is measured; what the balance can't explain is an unknown
+        inflow."""
         if self._last is None or np.isnan(self._value).any():
             self._value = sight.inside
         else:
@@ -256,7 +265,8 @@ class Ours:
     # -- what it learns -------------------------------------------------------------------------------------
 
     def keep(self, cells: tuple[Array, ...]) -> None:
-        """A day's stream (each N × 144): inside, outside, CO2, busy, and nominal clean and outdoor air [1/h]."""
+        """A day's stream (each N × 144): inside, outside, CO2, busy, and nominal clean and outdoor air
+        [1/h]."""
         self._stream = [*self._stream[-MEMORY + 1 :], cells]
         self._days += 1
         if self.learns and self._days % LEARN == 0 and len(self._stream) >= LEARN:
@@ -287,7 +297,10 @@ class Oracle(Ours):
         clean, flow = houses.drive(level, houses.ran[self.place])
         limit, co2_limit = self.policy.limit, self.policy.co2_limit * self._borne(sight)
         dust, excess, peak = (np.zeros(state.shape[:2]) for _ in range(3))
-        at = np.searchsorted(sight.day.start, sight.second + 3600 * (rooms.hours - rooms.hours[0]), "right") - 1
+        at = (
+            np.searchsorted(sight.day.start, sight.second + 3600 * (rooms.hours - rooms.hours[0]), "right")
+            - 1
+        )
         for place, length in zip(at.tolist(), np.diff(rooms.hours, prepend=0.0).tolist(), strict=True):
             state = advance(self.truth, state, sight.day, place, length, clean, flow)
             value, co2 = state[..., 0, 0] + state[..., 1, 0], state[..., 2, 0]

@@ -72,8 +72,8 @@ class ByTimetable:
 
 @dataclass(frozen=True, slots=True)
 class Threshold:
-    """On above one value, off below another, at one level, from `early` minutes before people come until they
-    go; the ventilator the same by CO2 while they are in."""
+    """On above one value, off below another, at one level: at any time, or (`early` ≥ 0) from so many minutes
+    before people come until they go; the ventilator the same by CO2 while they are in."""
 
     on: float
     off: float
@@ -83,7 +83,7 @@ class Threshold:
     name: str = "threshold"
 
     def __call__(self, sight: Sight) -> Array:
-        awake = sight.used or sight.arrive <= self.early
+        awake = self.early < 0 or sight.used or sight.arrive <= self.early
         running = sight.level[:, 0] > 0
         clean = (sight.inside > np.where(running, self.off, self.on)) & awake
         airing = sight.level[:, 1] > 0
@@ -91,13 +91,13 @@ class Threshold:
         return np.stack([clean * self.purifier, air * self.ventilator], axis=1)
 
 
-def thresholds() -> Sequence[Threshold]:
-    """What the tuning tries."""
+def thresholds(early: Sequence[float], name: str) -> Sequence[Threshold]:
+    """What the tuning tries of one kind."""
     return [
-        Threshold(on, 0.6 * on, level, early, air)
-        for on in (15.0, 20.0, 25.0, 30.0)
+        Threshold(on, 0.6 * on, level, minutes, air, name)
+        for on in (15.0, 20.0, 25.0, 30.0, 35.0)
         for level in range(1, TOP + 1)
-        for early in (0.0, EARLY)
+        for minutes in early
         for air in range(1, len(VENTILATOR))
     ]
 
