@@ -12,7 +12,6 @@ from pathlib import Path
 
 from edge.problem import Problem
 from firmware.toolkit import application
-from firmware.toolkit.boards import BOARDS
 
 MPY = 6
 """The .mpy version that mpy-cross 1.29 writes and that MicroPython 1.19 to 1.29 read; a node checks it."""
@@ -20,10 +19,11 @@ MPY = 6
 BY_CABLE = ("main.py", "boot.py", "slots.mpy")
 """What an update never replaces."""
 
-ESP32S = tuple(board.id for board in BOARDS.values())
-CHIPS = (*ESP32S, "unix")
-BOARD = {"board_esp32.mpy": ESP32S}
-"""Files that some chips alone have use for."""
+BOARD = {"board_esp32.mpy": "esp32"}
+"""Files that one chip alone has use for."""
+
+CHIPS = ("esp32", "unix")
+"""`esp32` is its whole family: the files are bytecode, and the pins stand in the configuration."""
 
 MOST_RELEASE = 2**48
 FACTS = "release.json"
@@ -56,7 +56,7 @@ def build(kind: str, chip: str, release: int | None = None, folder: Path | None 
         raise BadBundle(f"release {number}: a whole number above 0 is wanted")
     with tempfile.TemporaryDirectory() as scratch:
         built = application.build(kind, folder or Path(scratch))
-    files = {path: data for path, data in built.items() if chip in BOARD.get(path, CHIPS)}
+    files = {path: data for path, data in built.items() if BOARD.get(path, chip) == chip}
     kept = tuple((path, files[path]) for path in sorted(files) if path not in BY_CABLE and files[path])
     _check(kept)
     return Bundle(kind, chip, application.version(), number, kept)
