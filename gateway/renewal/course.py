@@ -87,7 +87,7 @@ class Course:
         """Take in what it has published at a site; `live`: just now, not kept by the broker."""
         if not payload:  # what was retained is cleared
             return
-        self._here = (live or self._here) if leaf != "status" else payload == b"online"
+        self._here = self._is_here(leaf, payload, live)
         if live and self._here:
             self.member.heard = utc
         self._sites.add(site)
@@ -98,6 +98,12 @@ class Course:
                 return
             _HEARD[leaf](self, content, site, now, live)
         self._clear()
+
+    def _is_here(self, leaf: str, payload: bytes, live: bool) -> bool:
+        """Whether it is there: an old broker keeps `offline` of who is at the new one."""
+        if leaf != "status":
+            return live or self._here
+        return payload == b"online" or (self._here and not live)
 
     def _info(self, content: Mapping[str, Any], site: str, now: float, live: bool) -> None:
         if self._live and not live:

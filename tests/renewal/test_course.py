@@ -66,6 +66,12 @@ def test_the_seal_is_the_device_s(case: dict[str, Any]) -> None:
     assert hmac.new(bytes.fromhex(case["key"]), text, "sha256").hexdigest() == case["mac"]
 
 
+def test_the_documentation_s_example_is_sealed_as_it_says() -> None:
+    text = (Path(__file__).parents[2] / "docs" / "wire.md").read_text("utf-8")
+    shown = json.loads(text.split("## Reconfigure")[1].split("```json\n")[1].split("```")[0])
+    assert sign(bytes(range(32)), shown["turn"], shown["change"]) == shown["mac"]
+
+
 def test_who_is_not_there_is_sent_nothing_and_who_comes_is_asked_at_once() -> None:
     talk = Talk("broker", BROKER)
     assert not talk.tick(0)
@@ -78,6 +84,15 @@ def test_who_is_not_there_is_sent_nothing_and_who_comes_is_asked_at_once() -> No
     assert json.loads(sent["change"]) == {"brokers": [["new", 8883], ["old", 8883]]}
     assert not talk.tick(4)
     assert talk.tick(5)["turn"] == sent["turn"], "no answer: the same turn again"
+
+
+def test_what_an_old_broker_keeps_does_not_hide_who_is_at_the_new_one() -> None:
+    talk = Talk("broker", BROKER)
+    for payload in (b"online", b"offline"):
+        talk.course.hear("hana", "status", payload, 1.0, UTC, False)
+    assert talk.tick(1)
+    talk.course.hear("hana", "status", b"offline", 2.0, UTC, True)
+    assert not talk.tick(9)
 
 
 def test_an_authority_is_changed_in_three_steps_and_only_so_far_as_it_may() -> None:
