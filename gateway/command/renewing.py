@@ -182,8 +182,12 @@ def shown(as_json: bool) -> Iterator[Callable[[Record], None]]:
 
 def table(record: Record) -> Table:
     """A renewal for people: those that lack something first."""
-    counts = ", ".join(f"{n} {name}" for name, n in record.counts().items() if n)
-    view = Table("device", "site", "step", "last heard", "", title=f"{record.kind}: {counts}")
+    counts = record.counts()
+    title = [
+        f"{record.kind}: {counts.pop('all')} devices",
+        *(f"{n} {name}" for name, n in counts.items() if n),
+    ]
+    view = Table("device", "site", "step", "last heard", "", title=", ".join(title))
     names = ("", *record.names)
     rows = sorted(record.members.values(), key=lambda one: (one.done, not one.word, one.id))
     for one in rows[:MOST_ROWS]:
