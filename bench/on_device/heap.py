@@ -3,8 +3,19 @@
 import gc
 import sys
 
-home = sys.argv.pop(1)
-sys.path[:0] = [home, home + "/boot"]
+import vfs
+
+vfs.mount(vfs.VfsPosix(sys.argv.pop(1)), "/w")
+sys.path[:0] = ["/w", "/w/boot"]
+gc.collect()
+empty = gc.mem_alloc()
+# A device has it too.
+import asyncio.event
+import asyncio.funcs
+import asyncio.stream  # noqa: F401 (all three: loaded here to be looked at alone)
+
+gc.collect()
+own = gc.mem_alloc() - empty
 peak = [0]
 
 
@@ -30,7 +41,7 @@ def watch() -> None:
     from lib.mqtt import Client
     from lib.spool import Spool
 
-    for kind, names in ((Spool, ("_write", "read")), (Client, ("send", "_publish", "_put"))):
+    for kind, names in ((Spool, ("_write", "read")), (Client, ("send", "_publish", "_put", "_take"))):
         for name in names:
             if hasattr(kind, name):
                 setattr(kind, name, looking(getattr(kind, name)))
@@ -61,6 +72,6 @@ def watched(config: dict, cause: str) -> str:
 import sim.board  # noqa: F401 (before the look: what stands in for a board is not the application's)
 
 gc.collect()
-print("base", gc.mem_alloc())
+print("base", gc.mem_alloc() - own)
 power.boot = watched
 power.main()

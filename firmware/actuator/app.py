@@ -7,7 +7,8 @@ from actuator.room import Room
 from lib import ticks as tick
 from lib.device import Device
 from lib.kept import Kept
-from lib.update import Update, described
+from lib.seldom import call
+from lib.update import Update
 from lib.wire import Scaled
 from micropython import const
 
@@ -43,7 +44,8 @@ class Actuator:
         self.gpio = self.board.gpio()
         self.room = Room(self.config.get("batch_s", 60))
         self.control = Control(self.config, self.room)
-        self.level, self.cause, self.name = self.control.safe, "safe", None
+        self.level, self.cause = self.control.safe, "safe"
+        self.name: str | None = None
         self._ran_ms = 0
         self._subscribe()
 
@@ -129,11 +131,4 @@ class Actuator:
         )
 
     def _describe(self) -> tuple:
-        return (
-            ("sensors", []),
-            ("boot", self.kept.facts["boot"]),
-            ("levels", self.control.levels),
-            ("safe_level", self.control.safe),
-            ("refused", tuple(sorted(self.control.refused.items()))),
-            ("stale", self.room.stale),
-        ) + described(self.board.slots)
+        return call("actuator.info", "facts", self)

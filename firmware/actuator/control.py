@@ -42,9 +42,9 @@ class Control:
         self._low = fallback.get("rest", self.safe)
         self._running = False
         self.refused = {"old": 0, "void": 0, "level": 0}
-        self.command = None
-        self.last = None
-        self._override = None
+        self.command: Command | None = None
+        self.last: tuple | None = None
+        self._override: tuple | None = None
         self.sources = (
             ("button", self._button),
             ("command", self._commanded),

@@ -11,7 +11,7 @@ class Room:
     def __init__(self, interval: int) -> None:
         self.interval = interval
         self.stale = 0
-        self._heard = {}  # node: (log, seq, uptime of the newest sample, its value, interval)
+        self._heard: dict = {}  # node: (log, seq, uptime of the newest sample, its value, interval)
 
     def hear(self, node: str, payload: bytes, up: int, utc: int | None) -> None:
         """Take a batch at uptime `up` [s]; raise ValueError, KeyError or TypeError where it is malformed."""

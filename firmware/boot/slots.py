@@ -22,7 +22,7 @@ class Slots:
         self.root = root
         self.running = ""
         self.on_trial = False
-        self.facts = {"slot": "", "release": 0, "trial": None, "boots": 0, "tried": 0, "failed": None}
+        self.facts: dict = {"slot": "", "release": 0, "trial": None, "boots": 0, "tried": 0, "failed": None}
         self.facts["receiving"] = None
 
     def begin(self) -> list:
@@ -48,9 +48,9 @@ class Slots:
         os.rename(path + ".new", path)
         self.facts = facts
 
-    def roll_back(self, word: str) -> None:
+    def roll_back(self, why: str) -> None:
         """Give the trial up; the next boot runs what ran before."""
-        self.store(trial=None, failed=[self.facts["tried"], word])
+        self.store(trial=None, failed=[self.facts["tried"], why])
 
     def _count(self) -> None:
         if self.facts["trial"] is None:

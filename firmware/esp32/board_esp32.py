@@ -73,7 +73,7 @@ class Board:
         self.led = self._led.value
         self.cause = CAUSES.get(machine.reset_cause(), "power")
         self.ticks = Ticks()
-        self._buses = {}
+        self._buses: dict = {}
 
     def bus(self, kind: str, name: str, baud: int) -> object:
         """Return the bus with this name; sensors of one I2C bus share it."""

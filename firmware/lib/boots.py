@@ -4,9 +4,10 @@ A file of three facts: `failed` boots in a row, the announced `end` of the last 
 """
 
 from lib.kept import Kept
-from lib.start import TOO_MANY
 from micropython import const
 
+# So many failed boots in a row, and the next one is in safe mode.
+TOO_MANY = 10
 _FAILURES = const(("crash", "watchdog", "memory", "stalled", "reset"))
 
 
@@ -57,3 +58,16 @@ def time(flash: str, utc: int | None) -> None:
     """Keep the UTC second, where it is known: the next boot checks certificates by it at least."""
     if utc:
         keep(flash, utc=utc)
+
+
+def application(config: dict, board: object) -> object:
+    """Return what this boot runs: the application that the configuration's kind names, or another."""
+    if board.failures >= TOO_MANY:
+        module, name = "lib.safe", "Safe"
+    elif board.slots.facts["receiving"]:
+        module, name = "lib.receiver", "Receiver"
+    elif config["kind"] == "actuator":
+        module, name = "actuator.app", "Actuator"
+    else:
+        module, name = "node.app", "Node"
+    return getattr(__import__(module, None, None, (name,)), name)(config, board)

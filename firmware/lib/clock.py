@@ -16,7 +16,7 @@ class Clock:
 
     def __init__(self, ticks: tick.Ticks) -> None:
         self.ticks = ticks
-        self.offset = None
+        self.offset: int | None = None
         self.steps = 0
         self._last = ticks.now()
         self._s = 0

@@ -1,10 +1,7 @@
 """What node and actuator have in common: topics, presence, the time, commands and replies, info."""
 
 import asyncio
-import binascii
-import gc
 import json
-import sys
 
 from lib import wire
 from lib.clock import Clock
@@ -16,34 +13,25 @@ VERSION = "0.1.0"
 _INFO_MS = const(600000)
 _NTP_MS = const(3600000)
 _NTP_RETRY_MS = const(60000)
-# Facts about the wiring and secrets are not what the gateway compares.
-_UNHASHED = const(("sim", "user", "password", "brokers", "update_key", "wifi", "tls", "pins", "built"))
 
 
 class Reboot(Exception):
     """The device is to start again; the argument is the cause."""
 
 
-def config_hash(config: dict) -> str:
-    """Return 8 hex digits that change when the configuration does."""
-    facts = ["%s=%r" % (k, config[k]) for k in sorted(config) if k not in _UNHASHED]
-    return "%08x" % binascii.crc32("\n".join(facts).encode())
-
-
 class Device:
     """The presence of one device on the broker; the application adds routes, operations and facts."""
 
-    def __init__(self, config: dict, board: object, in_bytes: int = 2048) -> None:
+    def __init__(self, config: dict, board: object, size: int = 2048) -> None:
         self.config = config
         self.board = board
         self.ticks = board.ticks
         self.clock = Clock(board.ticks)
         self.root = config["root"]
         self.base = "%s/%s/%s" % (config["root"], config["site"], config["id"])
-        self.describe = tuple
+        self.describe: object = tuple
         self.safe = False
-        self.lamp = None
-        self.proved = lambda: self.client.connections > 0
+        self.lamp: object = None
         self.stalled = self.silent = lambda: False
         self.unknown = 0
         self.malformed = 0
@@ -55,16 +43,11 @@ class Device:
             self.topic("cmd"): self._command,
             self.root + "/time": self._time,
         }
-        self.fallback_route = None
-        self.operations = {
-            "identify": self._identify,
-            "reboot": self._restart,
-            "crashes": self._crashes,
-            "reconfigure": self._reconfigure,
-        }
+        self.fallback_route: object = None
+        self.operations: dict = {}
         login = (config.get("user"), config.get("password"))
         will = (self.topic("status"), "offline")
-        self.client = Client("gongi-" + config["id"], config["brokers"], login, will, self._arrived, in_bytes)
+        self.client = Client("gongi-" + config["id"], config["brokers"], login, will, self._arrived, size)
         self.client.keepalive = config.get("keepalive_s", 60)
         self.client.authorities = call("lib.trust", "prints", config, board.turns["ca"])
         self.client.tls = self._tls
@@ -73,6 +56,7 @@ class Device:
             self.client.astray = board.wifi.failed
             self.client.joined.append(board.wifi.arrived)
         self.client.joined.append(self._joined)
+        self.proved = lambda: self.client.connections > 0
 
     def topic(self, name: str) -> str:
         """Return this device's topic."""
@@ -118,7 +102,7 @@ class Device:
             except asyncio.TimeoutError:
                 pass
             self._info_due.clear()
-            self.publish("info", self._facts() + self.describe(), True)
+            self.publish("info", call("lib.info", "facts", self), True)
 
     async def _ask_time(self) -> None:
         while True:
@@ -128,35 +112,6 @@ class Device:
                 await self.ticks.sleep(_NTP_MS)
             except ValueError:  # no answer, or one of a server without a clock
                 await self.ticks.sleep(_NTP_RETRY_MS)
-
-    def _facts(self) -> tuple:
-        gc.collect()
-        c = self.config
-        return (
-            ("app", VERSION),
-            ("mpy", "%d.%d.%d" % sys.implementation[1][:3]),
-            ("kind", c["kind"]),
-            ("chip", self.board.chip),
-            ("config", config_hash(c)),
-            ("cause", self.board.cause),
-            ("failures", self.board.failures),
-            ("crash", self.board.crash),
-            ("wifi", self.board.wifi.told() if self.board.wifi else None),
-            ("heap", gc.mem_free()),
-            ("turn", self.board.turns["turn"]),
-            ("turning", self.board.turns["turning"]),
-            ("turned", self.board.turns["turned"]),
-            ("trusts", self.client.authorities),
-            ("ca", self.client.ca),
-            ("broker", self.client.broker),
-            ("rssi", self.board.rssi()),
-            ("supply", self.board.supply()),
-            ("up", self.clock.up()),
-            ("connections", self.client.connections),
-            ("oversize", self.client.oversize),
-            ("denied", self.client.denied),
-            ("malformed", self.malformed),
-        )
 
     def _tls(self, name: str) -> object:
         return call("lib.trust", "context", self.config, name)
@@ -192,30 +147,13 @@ class Device:
         if operation:
             operation(command)
         else:
-            self.unknown += 1
-            self.reply(command, ("error", "unknown op"))
+            call("lib.commands", "obey", self, command)
 
     def reply(self, command: dict, *facts: tuple) -> None:
         """Answer a command."""
         self.publish("reply", (("op", command["op"]), ("id", command.get("id"))) + facts)
 
-    def _crashes(self, command: dict) -> None:
-        crashes = call("lib.crashes", "read", self.board.flash)
-        self.reply(command, ("crashes", [tuple(crash.items()) for crash in crashes]))
-
-    def _reconfigure(self, command: dict) -> None:
-        word = call("lib.turns", "take", self, command)
-        self.reply(command, ("turn", command.get("turn")), ("error", word) if word else ("trial", True))
-        if not word:
-            self._ending = "turn"
-            self._reboot.set()
-
-    def _identify(self, command: dict) -> None:
-        if self.lamp:
-            self.lamp.identify()
-        self.board.identify()
-        self.reply(command, ("ok", True))
-
-    def _restart(self, command: dict) -> None:
-        self.reply(command, ("ok", True))
+    def end(self, cause: str) -> None:
+        """Begin anew as soon as the reply has left."""
+        self._ending = cause
         self._reboot.set()

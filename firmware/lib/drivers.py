@@ -31,7 +31,7 @@ def driver(kind: str, bus: str, folder: str = "/drivers") -> type:
     try:
         files = os.listdir(folder)
     except OSError:  # there are none of one's own
-        files = ()
+        files = []
     if own + ".py" in files or own + ".mpy" in files:
         if folder not in sys.path:
             sys.path.append(folder)

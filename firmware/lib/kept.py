@@ -11,7 +11,7 @@ class Kept:
 
     def __init__(self, path: str) -> None:
         self.path = path
-        self.facts = {}
+        self.facts: dict = {}
 
     def load(self) -> None:
         """Read what was kept; nothing, when there is no file or it can't be read."""

@@ -4,7 +4,7 @@
 class Missing:
     """A driver without columns; its trouble is told beside it."""
 
-    columns = ()
+    columns: tuple = ()
     warm_ms = 0
 
     async def start(self) -> None:

@@ -8,49 +8,42 @@ import os
 import struct
 
 from lib import ticks as tick
-from lib.sheet import Full, Sheet
+from lib.seldom import call
+from lib.sheet import Pipe
 from micropython import const
 
 _CONNECT_S = const(15)
 _ACK_MS = const(20000)
 _BACKOFF_MS = const(500)
 _BACKOFF_MAX_MS = const(30000)
-# What a packet usually needs; and a batch of 8 KB with its topic and header.
-_OUT_BYTES = const(2048)
-_MAX_OUT_BYTES = const(8400)
-# In front of a packet's body: its kind and two bytes of length.
-_HEAD = const(3)
+# A packet leaves in pieces of this.
+_PIECE = const(512)
 _BRIEF_MS = const(3000)
 _UNHEARD = const("may this user speak here?")
-_REFUSALS = const(
-    (
-        "",
-        "protocol version",
-        "client id",
-        "server unavailable",
-        "user name or password",
-        "not authorised",
-    )
-)
 
 
 class Refused(OSError):
     """The broker has answered CONNECT with a refusal, or its certificate isn't believed."""
 
 
-def _text(value: str | bytes) -> bytes:
+def text(value: str | bytes) -> bytes:
+    """Return a string as MQTT writes it."""
     data = value.encode() if isinstance(value, str) else value
     return struct.pack(">H", len(data)) + data
 
 
-def _packet(kind: int, data: bytes) -> bytes:
-    n = len(data)
+def _head(kind: int, size: int) -> bytes:
     head = bytearray((kind,))
-    while n > 127:
-        head.append(n & 127 | 128)
-        n >>= 7
-    head.append(n)
-    return bytes(head) + data
+    while size > 127:
+        head.append(size & 127 | 128)
+        size >>= 7
+    head.append(size)
+    return bytes(head)
+
+
+def packet(kind: int, data: bytes) -> bytes:
+    """Return a packet with its header."""
+    return _head(kind, len(data)) + data
 
 
 class Client:
@@ -62,21 +55,21 @@ class Client:
     """
 
     def __init__(
-        self, identity: str, brokers: list, login: tuple, will: tuple, arrived: object, in_bytes: int = 2048
+        self, identity: str, brokers: list, login: tuple, will: tuple, arrived: object, size: int = 2048
     ) -> None:
         self.identity = identity
         self.brokers = brokers
         self.login = login
         self.will = will
         self.arrived = arrived
-        self.subscriptions = []
-        self.joined = []
-        self.authorities = []
-        self.tls = None
-        self.ca = None
-        self.broker = None
-        self.network = None
-        self.astray = None
+        self.subscriptions: list = []
+        self.joined: list = []
+        self.authorities: list = []
+        self.tls: object = None
+        self.ca: str | None = None
+        self.broker: str | None = None
+        self.network: object = None
+        self.astray: object = None
         self.keepalive = 60
         self.connected = False
         self.connections = 0
@@ -84,55 +77,44 @@ class Client:
         self.denied = 0
         self.last_error = ""
         self._ticks = tick.Ticks()
-        self._sheet = Sheet(_OUT_BYTES)
-        self._in = memoryview(bytearray(in_bytes))
-        self._stream = None
+        self._pipe = Pipe(_PIECE)
+        self._in = memoryview(bytearray(size))
+        self._stream: object = None
         self._since = 0
         self._busy = False
-        self._out = []
+        self._out: list = []
         self._pending = asyncio.Event()
         self._ended = asyncio.Event()
-        self._error = None
-        self._acks = {}
+        self._error: Exception | None = None
+        self._acks: dict = {}
         self._pid = 0
         self._heard = 0
 
-    def reserve(self, size: int) -> None:
-        """Make room for packets of `size` bytes, while there is as much in one piece."""
-        if size > len(self._sheet.buf):
-            self._sheet = Sheet(min(size, _MAX_OUT_BYTES))
-
     def send(self, topic: str, fill: object, retain: bool = False, acked: object = None) -> None:
-        """Publish at QoS 1 what `fill(sheet)` writes, or the bytes `fill`; OSError without a connection.
-
-        `acked(True)` follows its PUBACK, `acked(False)` the end of the connection before it.
+        """Publish at QoS 1 what `fill(sheet)` writes, twice the same, or the bytes `fill`; OSError without a
+        connection. `acked(True)` follows its PUBACK, `acked(False)` the end of the connection before it.
         """
         if not self.connected:
             raise OSError("not connected")
         self._pid = self._pid % 65535 + 1
-        try:
-            self._publish(topic, fill)
-        except Full:  # from now on there is room for every batch
-            self._sheet = Sheet(_MAX_OUT_BYTES)
-            self._publish(topic, fill)
+        pipe = self._pipe
+        pipe.to = None
+        pipe.total = 0
+        self._publish(topic, fill)
         self._acks[self._pid] = (self._ticks.now(), acked)
-        self._put(self._packed(0x32 | retain))
+        pipe.to = self._put
+        try:
+            pipe.put(_head(0x32 | retain, pipe.total))
+            self._publish(topic, fill)
+            pipe.flush()
+        except MemoryError as error:  # half a packet is no packet
+            self._end(OSError(error))
+            raise
 
     def _publish(self, topic: str, fill: object) -> None:
-        self._sheet.end = _HEAD
-        self._sheet.put(_text(topic))
-        self._sheet.put(struct.pack(">H", self._pid))
-        fill(self._sheet) if callable(fill) else self._sheet.put(fill)
-
-    def _packed(self, kind: int) -> memoryview:
-        """Return the packet on the sheet, its header written in front of its body."""
-        buf, n = self._sheet.buf, self._sheet.end - _HEAD
-        start = 0 if n > 127 else 1
-        buf[start] = kind
-        buf[start + 1] = n & 127 | (128 if n > 127 else 0)
-        if n > 127:
-            buf[2] = n >> 7
-        return memoryview(buf)[start : self._sheet.end]
+        self._pipe.put(text(topic))
+        self._pipe.put(struct.pack(">H", self._pid))
+        fill(self._pipe) if callable(fill) else self._pipe.put(fill)
 
     async def run(self) -> None:
         """Stay connected for ever, whatever the network does."""
@@ -153,8 +135,8 @@ class Client:
                 await self.astray(failures // len(self.brokers))
             await asyncio.sleep_ms(self._pause(failures // len(self.brokers)))
 
-    def _pause(self, rounds: int) -> int:
-        longest = min(_BACKOFF_MAX_MS, _BACKOFF_MS << min(rounds, 6))
+    def _pause(self, failures: int) -> int:
+        longest = min(_BACKOFF_MAX_MS, _BACKOFF_MS << min(failures, 6))
         return longest * (128 + os.urandom(1)[0] // 2) // 256
 
     async def _session(self, host: str, port: int) -> None:
@@ -174,7 +156,7 @@ class Client:
             stream.close()
             await stream.wait_closed()
 
-    async def _reach(self, host: str, port: int) -> asyncio.StreamReader:
+    async def _reach(self, host: str, port: int) -> object:
         why = None
         for authority in tuple(self.authorities) or (None,):
             self.ca = authority
@@ -184,38 +166,25 @@ class Client:
                 why = error
         raise Refused(str(why).strip())
 
-    async def _open(self, host: str, port: int) -> asyncio.StreamReader:
+    async def _open(self, host: str, port: int) -> object:
         # The keyword stands only where it is needed: ports without TLS don't know it.
-        stream, _ = await (
+        reader, stream = await (  # one and the same, but not to a type checker
             asyncio.open_connection(host, port, ssl=self.tls(self.ca), server_hostname=host)
             if self.ca
             else asyncio.open_connection(host, port)
         )
         try:
-            await self._greet(stream)
+            stream.write(call("lib.hello", "connect", self))
+            await stream.drain()
+            why = call("lib.hello", "refusal", await reader.readexactly(4))
+            if why:
+                raise Refused(why)
         except (OSError, EOFError, ValueError):
             await stream.wait_closed()
             raise
         return stream
 
-    async def _greet(self, stream: asyncio.StreamReader) -> None:
-        stream.write(self._connect())
-        await stream.drain()
-        answer = await stream.readexactly(4)
-        if answer[:2] != b"\x20\x02" or answer[3]:
-            raise Refused(_REFUSALS[answer[3]] if answer[3] < len(_REFUSALS) else "no CONNACK")
-
-    def _connect(self) -> bytes:
-        user, password = self.login
-        topic, payload = self.will
-        flags = 0x2E | (0x80 if user else 0) | (0x40 if password else 0)
-        body = _text("MQTT") + struct.pack(">BBH", 4, flags, self.keepalive)
-        for part in (self.identity, topic, payload, user, password):
-            if part:
-                body += _text(part)
-        return _packet(0x10, body)
-
-    def _join(self, stream: asyncio.StreamWriter) -> None:
+    def _join(self, stream: object) -> None:
         self._stream = stream
         self._busy = False
         self._error = None
@@ -225,8 +194,8 @@ class Client:
         self.connected = True
         self.connections += 1
         self.last_error = ""
-        body = b"".join(_text(topic) + b"\0" for topic in self.subscriptions)
-        self._put(_packet(0x82, b"\0\1" + body))
+        body = b"".join(text(topic) + b"\0" for topic in self.subscriptions)
+        self._put(packet(0x82, b"\0\1" + body))
         for joined in self.joined:
             joined()
 
@@ -279,7 +248,7 @@ class Client:
             self._busy = True
             self._pending.set()
 
-    async def _write(self, stream: asyncio.StreamWriter) -> None:
+    async def _write(self, stream: object) -> None:
         while True:
             await self._pending.wait()
             self._pending.clear()
@@ -289,7 +258,7 @@ class Client:
                 await stream.drain()
             self._busy = False
 
-    async def _read(self, stream: asyncio.StreamReader) -> None:
+    async def _read(self, stream: object) -> None:
         head = memoryview(bytearray(2))
         while True:
             await self._fill(stream, head)
@@ -306,14 +275,14 @@ class Client:
             self._heard = self._ticks.now()
             self._take(head[0], body)
 
-    async def _fill(self, stream: asyncio.StreamReader, data: memoryview) -> None:
+    async def _fill(self, stream: object, data: memoryview) -> None:
         while len(data):
             n = await stream.readinto(data)
             if n == 0:
                 raise EOFError
             data = data[n or 0 :]
 
-    async def _skip(self, stream: asyncio.StreamReader, size: int) -> None:
+    async def _skip(self, stream: object, size: int) -> None:
         self.oversize += 1
         while size:
             n = min(size, len(self._in))

@@ -21,13 +21,13 @@ class Frames:
 
     def __init__(self) -> None:
         self.checksum = 0
-        self.reply = None  # the newest: command byte and data byte
+        self.reply: tuple | None = None  # the newest: command byte and data byte
         self._rest = b""
 
     def feed(self, data: bytes) -> list:
         """Return the words of every data frame completed by `data`."""
         buf = self._rest + data
-        found = []
+        found: list = []
         at = buf.find(_HEAD)
         while at >= 0 and len(buf) - at >= 4:
             size = SIZES.get(buf[at + 2] << 8 | buf[at + 3], 0)

@@ -10,9 +10,9 @@ _ASK_S = const(10)
 _LONGEST = const(600)
 
 
-def verdict(head: bytes) -> str:
+def verdict(data: bytes) -> str:
     """Return "" for an open way, else the page's name; `head` is the beginning of an answer to the probe."""
-    lines = head.split(b"\r\n\r\n", 1)[0].split(b"\r\n")
+    lines = data.split(b"\r\n\r\n", 1)[0].split(b"\r\n")
     words = lines[0].split()
     if len(words) < 2 or not words[0].startswith(b"HTTP/"):
         return ""  # whatever it is, it is no page
@@ -25,9 +25,9 @@ def verdict(head: bytes) -> str:
     return "captive page" if words[1] in (b"200", b"511") else ""
 
 
-def _host(url: bytes) -> str:
-    at = url.find(b"//")
-    rest = url[at + 2 :] if at >= 0 else url
+def _host(path: bytes) -> str:
+    at = path.find(b"//")
+    rest = path[at + 2 :] if at >= 0 else path
     for mark in (b"/", b"?"):
         rest = rest.split(mark)[0]
     return str(rest, "utf-8")[:60]
@@ -42,11 +42,11 @@ async def ask(probe: list | None = None) -> str:
 
 
 async def _head(host: str, port: int, path: str) -> bytes:
-    stream, _ = await asyncio.open_connection(host, port)
+    reader, stream = await asyncio.open_connection(host, port)
     try:
         stream.write(b"GET %s HTTP/1.0\r\nHost: %s\r\n\r\n" % (path.encode(), host.encode()))
         await stream.drain()
-        return await stream.read(_LONGEST)
+        return await reader.read(_LONGEST)
     finally:
         stream.close()
         await stream.wait_closed()

@@ -6,9 +6,9 @@ import errno
 
 from lib import ticks as tick
 from lib.device import Device, Reboot
+from lib.release import described, word_against
 from lib.seal import key
 from lib.stage import Refused, Stage
-from lib.update import described, word_against
 from micropython import const
 
 # The stream is flushed and acknowledged at multiples of this.
@@ -27,12 +27,12 @@ class Receiver:
         self.config = config
         self.board = board
         self.slots = board.slots
-        self.stage = None
+        self.stage: object = None
         self._ticks = tick.Ticks()
         self._heard = self._ticks.now()
         self._whole = asyncio.Event()
         self._over = False
-        self._command = {}
+        self._command: dict = {}
         self._told = -1
 
     async def run(self) -> None:

@@ -4,8 +4,6 @@ import binascii
 import struct
 
 DAMAGED, OPEN, ROW, CLOSE = 0, 1, 2, 3
-# Stands for None in an array of integers; the lowest that an ESP32 holds without an object.
-MISSING = -0x40000000
 
 
 def pack_row(row: list, last: list | None) -> bytearray:
@@ -24,28 +22,11 @@ def pack_row(row: list, last: list | None) -> bytearray:
     return out
 
 
-def unpack_row(data: bytes, at: int, values: object, base: int, size: int) -> None:
-    """Unpack the row at `at` to values[base : base + size]; the row before it stands before that."""
-    for i in range(base, base + size):
-        n = shift = 0
-        while data[at] > 127:
-            n |= (data[at] & 127) << shift
-            shift += 7
-            at += 1
-        n |= data[at] << shift
-        at += 1
-        if not n:
-            values[i] = MISSING
-            continue
-        before = values[i - size] if base else 0
-        values[i] = (-(n >> 1) if not n & 1 else n >> 1) + (0 if before == MISSING else before)
-
-
 def _sum(data: bytes, salt: int) -> int:
     return binascii.crc32(data, salt) & 0xFFFF
 
 
-def frame(kind: int, payload: bytes, salt: int) -> bytes:
+def frame(kind: int, payload: bytes | bytearray, salt: int) -> bytes:
     """Return the record; the salt is the log's id: an erased log's bytes never pass for this one's."""
     body = bytes((kind, len(payload))) + payload
     return body + struct.pack("<H", _sum(body, salt))

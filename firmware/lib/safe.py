@@ -2,7 +2,7 @@
 
 from lib.device import Device, Reboot
 from lib.seldom import call
-from lib.update import Update, described
+from lib.update import Update
 from micropython import const
 
 # Then it tries once more to be itself: what is measured then is worth one boot.
@@ -23,7 +23,9 @@ class Safe:
         device = Device(self.config, self.board)
         device.safe = True
         update = Update(device, self.board.slots)
-        device.describe = lambda: (("sensors", []), ("safe", True)) + described(self.board.slots)
+        device.describe = lambda: (
+            (("sensors", []), ("safe", True)) + call("lib.release", "described", self.board.slots)
+        )
         device.proved = lambda: False  # that it lives here says nothing about the application
         await device.run(update.run(), self._try_again())
 

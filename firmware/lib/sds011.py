@@ -25,13 +25,13 @@ class Packets:
 
     def __init__(self) -> None:
         self.checksum = 0
-        self.reply = None  # the newest one's six bytes
+        self.reply: bytes | None = None  # the newest one's six bytes
         self._rest = b""
 
     def feed(self, data: bytes) -> list:
         """Return the values of every data packet completed by `data`."""
         buf = self._rest + data
-        found = []
+        found: list = []
         at = buf.find(b"\xaa")
         while at >= 0 and len(buf) - at >= 2:
             known = buf[at + 1] in (_DATA, _REPLY)

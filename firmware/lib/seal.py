@@ -13,25 +13,25 @@ def key(config: dict, root: str) -> bytes:
     return binascii.unhexlify(text.strip())
 
 
-def mac(key: bytes, parts: object) -> bytes:
+def mac(key: bytes, data: object) -> bytes:
     """HMAC-SHA256 (RFC 2104) of the joined parts; the key has at most 64 bytes."""
     key = key + bytes(64 - len(key))
     inner = hashlib.sha256(bytes(b ^ 0x36 for b in key))
-    for part in parts:
-        inner.update(part)
+    for piece in data:
+        inner.update(piece)
     outer = hashlib.sha256(bytes(b ^ 0x5C for b in key))
     outer.update(inner.digest())
     return outer.digest()
 
 
-def holds(key: bytes, parts: object, code: str) -> bool:
-    """Return whether `code` is the parts' seal, in hex; ValueError or TypeError where it is none at all."""
-    return same(mac(key, parts), binascii.unhexlify(code))
+def holds(key: bytes, data: object, text: str) -> bool:
+    """Return whether `text` is the joined parts' seal, in hex; ValueError or TypeError where it is none."""
+    return same(mac(key, data), binascii.unhexlify(text))
 
 
-def same(one: bytes, other: bytes) -> bool:
+def same(data: bytes, text: bytes) -> bool:
     """Compare in a time that doesn't tell where they differ."""
-    different = len(one) ^ len(other)
-    for a, b in zip(one, other):
+    different = len(data) ^ len(text)
+    for a, b in zip(data, text):
         different |= a ^ b
     return not different

@@ -3,13 +3,13 @@
 import sys
 
 
-def call(module: str, function: str, *given: object) -> object:
+def call(path: str, name: str, *rest: object) -> object:
     """Return what a function of a module returns; raise what it raises."""
-    made = __import__(module, None, None, (function,))
+    made = __import__(path, None, None, (name,))
     try:
-        return getattr(made, function)(*given)
+        return getattr(made, name)(*rest)
     finally:
-        package, _, leaf = module.partition(".")
-        sys.modules.pop(module, None)
+        package, _, leaf = path.partition(".")
+        sys.modules.pop(path, None)
         if hasattr(sys.modules[package], leaf):
             delattr(sys.modules[package], leaf)

@@ -23,6 +23,6 @@ def words(data: bytes) -> list:
     return out
 
 
-def celsius(word: int) -> int:
+def celsius(value: int) -> int:
     """Return the temperature [0.01 °C]."""
-    return (17500 * word + 32767) // 65535 - 4500
+    return (17500 * value + 32767) // 65535 - 4500

@@ -22,7 +22,7 @@ class Sensor:
     `read` returns a value per column, all None when the sensor is silent, None while it warms up.
     """
 
-    columns = ()
+    columns: tuple = ()
     baud = 9600
     warm_ms = 0
 
@@ -31,7 +31,7 @@ class Sensor:
         self.ticks = ticks
         self.checksum = 0
         self.timeout = 0
-        self._since = None
+        self._since: int | None = None
 
     def errors(self) -> tuple:
         """Return the counts of bad checksums and silences."""
@@ -59,7 +59,7 @@ class Talker(Sensor):
 
     def __init__(self, bus: object, ticks: tick.Ticks) -> None:
         super().__init__(bus, ticks)
-        self.frames = None  # the parser: feed(bytes) -> frames
+        self.frames: object = None  # the parser: feed(bytes) -> frames
 
     def errors(self) -> tuple:
         """Return the counts of bad checksums and silences."""

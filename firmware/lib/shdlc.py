@@ -8,7 +8,7 @@ STUFFED = {0x7E: b"\x7d\x5e", 0x7D: b"\x7d\x5d", 0x11: b"\x7d\x31", 0x13: b"\x7d
 _LONGEST = const(264)
 
 
-def checksum(data: bytes) -> int:
+def checksum(data: bytes | bytearray) -> int:
     """Return the inverted low byte of the sum."""
     return ~sum(data) & 0xFF
 
@@ -33,7 +33,7 @@ class Responses:
 
     def feed(self, data: bytes) -> list:
         """Return every response completed by `data`."""
-        found = []
+        found: list = []
         for byte in data:
             if byte == _END:
                 self._finish(found)

@@ -1,4 +1,4 @@
-"""A page of fixed size on which packets are written: made once, so that a fragmented heap can't refuse it."""
+"""Where bytes are written: a page of fixed size, and a pipe whose page is sent whenever it is full."""
 
 
 class Full(Exception):
@@ -23,3 +23,32 @@ class Sheet:
     def text(self) -> bytes:
         """Return a copy of what is written."""
         return bytes(memoryview(self.buf)[: self.end])
+
+
+class Pipe:
+    """Bytes of a packet: counted while `to` is None, then passed to it in pieces of one page."""
+
+    def __init__(self, size: int) -> None:
+        self.to: object = None
+        self.total = 0
+        self._buf = bytearray(size)
+        self._end = 0
+
+    def put(self, data: bytes) -> None:
+        """Count or pass on bytes."""
+        n = len(data)
+        self.total += n
+        if self.to:
+            if self._end + n > len(self._buf):
+                self.flush()
+            if n > len(self._buf):
+                self.to(data)
+            else:
+                self._buf[self._end : self._end + n] = data
+                self._end += n
+
+    def flush(self) -> None:
+        """Pass on what is left."""
+        if self._end:
+            self.to(memoryview(self._buf)[: self._end])
+        self._end = 0

@@ -6,26 +6,26 @@ No file is ever rewritten; the oldest segment is removed whole when the spool is
 """
 
 import binascii
-import json
 import os
 import struct
 from array import array
 
 from lib import record, wire
+from lib.seldom import call
 from micropython import const
 
 _SEGMENT_BYTES = const(32768)
 _BLOCK = const(4096)
-_OPEN = "<IIIIH"  # seq, up, t0 (0: none), cursor, dt
-_OPEN_SIZE = struct.calcsize(_OPEN)
+OPENING = "<IIIIH"  # seq, up, t0 (0: none), cursor, dt
+_OPENING_SIZE = const(18)
 
 
 class Batch:
-    """Consecutive samples `dt` [s] apart, the first at uptime `up` [s]; its `values`, row after row, are the
-    spool's own and stand until its next `read`."""
+    """Consecutive samples `dt` [s] apart, the first at uptime `up` [s]; its packed rows lie in the spool's
+    own memory `data` and stand until the spool's next `read`."""
 
     def __init__(
-        self, seq: int, boot: int, up: int, t0: int | None, dt: int, columns: list, values: array
+        self, seq: int, boot: int, up: int, t0: int | None, dt: int, columns: tuple, data: bytearray
     ) -> None:
         self.seq = seq
         self.boot = boot
@@ -33,36 +33,37 @@ class Batch:
         self.t0 = t0
         self.dt = dt
         self.columns = columns
-        self.values = values
         self.count = 0
+        self.size = 0
+        self._data = data
+        self._starts = array("H")
 
     def take(self, payload: bytes, at: int) -> None:
         """Append the packed row at `at`."""
-        width = len(self.columns)
-        base = self.count * width
-        if len(self.values) < base + width:
-            self.values.extend(array("i", bytes(4 * (base + width - len(self.values)))))
-        record.unpack_row(payload, at, self.values, base, width)
+        start = self.size
+        self.size += len(payload) - at
+        if self.size > len(self._data):
+            self._data.extend(bytes(self.size - len(self._data)))
+        self._data[start : self.size] = memoryview(payload)[at:]
+        self._starts.append(start)
         self.count += 1
 
-    def rows(self) -> list:
-        """Return the rows as lists of integers and None."""
-        width = len(self.columns)
-        values = [None if v == record.MISSING else v for v in self.values[: self.count * width]]
-        return [values[i : i + width] for i in range(0, len(values), width)]
-
-
-class Segment:
-    """What the spool remembers of a segment file: number (its name), first sequence, bytes."""
-
-    def __init__(self, number: int, first: int, size: int) -> None:
-        self.number = number
-        self.first = first
-        self.size = size
-
-    def blocks(self) -> int:
-        """Return the bytes it occupies in flash."""
-        return (self.size // _BLOCK + 1) * _BLOCK
+    def values(self):
+        """Yield the values, column after column, each from the first row to the last; None: it is missing."""
+        data, places = self._data, array("H", self._starts)
+        for _ in self.columns:
+            value = 0
+            for row in range(self.count):
+                at = places[row]
+                n = shift = 0
+                while data[at] > 127:
+                    n |= (data[at] & 127) << shift
+                    shift += 7
+                    at += 1
+                n |= data[at] << shift
+                places[row] = at + 1
+                value = value + (n >> 1 if n & 1 else -(n >> 1)) if n else 0
+                yield value if n else None
 
 
 class Spool:
@@ -82,51 +83,45 @@ class Spool:
         self.dropped = 0
         self.damaged = 0
         self.rows = 0
-        self._segments = []
-        self._file = None
-        self._before = None
+        self.segments: list = []  # of each file its number, which is its name, and its first sequence
+        self._used = 0  # bytes of the newest
+        self._file: object = None
+        self._before: list | None = None
         self._sum = 0
-        self._hint = (0, 0, 0)
+        self._hint: tuple = (0, 0, 0, None)  # segment, the sequence that follows where, its header
         # One for all batches read; it grows to the largest.
-        self._values = array("i", bytes(4 * rows * len(columns)))
+        self._data = bytearray(rows * len(columns) * 3 // 2)
 
     @property
     def first(self) -> int:
         """The lowest sequence held; equals `next` when there is none."""
-        return self._segments[0].first
+        return self.segments[0][1]
 
     @property
     def end(self) -> int:
         """One above the last closed sequence."""
         return self.next - 1 if self.rows else self.next
 
-    @property
-    def size(self) -> int:
-        """Bytes of all segments."""
-        return sum(s.size for s in self._segments)
-
     def start(self, cause: str) -> None:
         """Find what earlier boots have left, or format; begin this boot's first segment."""
-        self._scan()
-        if not self._segments:
+        call("lib.scan", "scan", self)
+        if not self.segments:
             self.log = binascii.hexlify(os.urandom(4)).decode()
         self._salt = int(self.log, 16)
-        if self._segments:
-            self._resume()
         self.boot += 1
-        empty = self._segments[-1] if self._segments and self._segments[-1].first == self.next else None
+        empty = self.segments[-1] if self.segments and self.segments[-1][1] == self.next else None
         self._roll(cause)
         if empty:
             self._remove(empty)
 
     def begin(self, up: int, t0: int | None, dt: int, row: list) -> None:
         """Open a batch with its first row."""
-        room = _OPEN_SIZE + 4 + wire.MAX_ROWS * (3 * len(self.columns) + 4)
-        if self._segments[-1].size > self.segment - room:
+        room = _OPENING_SIZE + 4 + wire.MAX_ROWS * (3 * len(self.columns) + 4)
+        if self._used > self.segment - room:
             self._roll(None)
         payload = record.pack_row(row, None)
         self._sum = binascii.crc32(payload)
-        self._write(record.OPEN, struct.pack(_OPEN, self.next, up, t0 or 0, self.cursor, dt) + payload)
+        self._write(record.OPEN, struct.pack(OPENING, self.next, up, t0 or 0, self.cursor, dt) + payload)
         self.next += 1
         self.rows = 1
         self._before = row
@@ -149,132 +144,77 @@ class Spool:
         """Return a closed batch, None when the spool no longer holds it."""
         if not self.first <= seq < self.end:
             return None
-        for segment in reversed(self._segments):
-            if segment.first <= seq:
-                return self._find(segment, seq)
+        for number, first in reversed(self.segments):
+            if first <= seq:
+                return self._find(number, seq)
         return None
 
-    def _path(self, number: int) -> str:
+    def path(self, number: int) -> str:
+        """Return where a segment lies."""
         return "%s/%08x" % (self.folder, number)
-
-    def _scan(self) -> None:
-        try:
-            os.mkdir(self.folder)
-        except OSError:  # it is there
-            pass
-        for name in sorted(os.listdir(self.folder)):
-            path = self.folder + "/" + name
-            header = self._header(path)
-            if header is None:
-                self._bury(path)
-                continue
-            self._segments.append(Segment(int(name, 16), header["first"], os.stat(path)[6]))
-            self.log, self.boot, self.dropped = header["log"], header["boot"], header["dropped"]
-            self.next, self.cursor = header["first"], header["cursor"]
-
-    def _bury(self, path: str) -> None:
-        """Remove a segment without a header, cut when it was made or rotten; its numbers stay spent."""
-        if self.log:
-            with open(path, "rb") as file:
-                file.readline()
-                self._follow(file)
-            self.boot += 1
-        os.remove(path)
-
-    def _header(self, path: str) -> dict | None:
-        with open(path, "rb") as file:
-            return self._read_header(file)
-
-    def _read_header(self, file: object) -> dict | None:
-        line = file.readline()
-        if len(line) < 11 or binascii.hexlify(binascii.crc32(line[:-10]).to_bytes(4, "big")) != line[-9:-1]:
-            return None
-        return json.loads(line[:-10])
-
-    def _resume(self) -> None:
-        """Continue behind the newest segment's last batch."""
-        buried = self.next
-        with open(self._path(self._segments[-1].number), "rb") as file:
-            self.next = self._read_header(file)["first"]
-            self._follow(file)
-        self.next = max(self.next, buried)
-
-    def _follow(self, file: object) -> None:
-        opened = False
-        for kind, payload in record.records(file, int(self.log, 16)):
-            if kind == record.OPEN:
-                seq, _, _, self.cursor, _ = struct.unpack_from(_OPEN, payload)
-                self.next = seq + 1
-            elif kind != record.DAMAGED and not opened:  # its opening record is lost, its number is spent
-                self.next += 1
-            opened = kind in (record.OPEN, record.ROW) or (opened and kind == record.DAMAGED)
 
     def _roll(self, cause: str | None) -> None:
         """Begin the next segment; the oldest go where there is no room for a full one."""
         if self._file:
             self._file.close()
-        while len(self._segments) > 1 and sum(s.blocks() for s in self._segments) + self.segment > self.limit:
+        while len(self.segments) > 1 and self._blocks() * _BLOCK + self.segment > self.limit:
             self._evict()
-        number = self._segments[-1].number + 1 if self._segments else 1
-        header = wire.text(
-            (
-                ("log", self.log),
-                ("boot", self.boot),
-                ("cause", cause),
-                ("first", self.next),
-                ("cursor", self.cursor),
-                ("dropped", self.dropped),
-                ("columns", [[n, s] for n, s in self.columns]),
-            )
-        )
-        line = header + b" " + binascii.hexlify(binascii.crc32(header).to_bytes(4, "big")) + b"\n"
-        self._file = open(self._path(number), "ab")
+        number = self.segments[-1][0] + 1 if self.segments else 1
+        line = call("lib.scan", "line", self, cause)
+        self._file = open(self.path(number), "ab")
         self._file.write(line)
         self._file.flush()
-        self._segments.append(Segment(number, self.next, len(line)))
+        self.segments.append((number, self.next))
+        self._used = len(line)
+
+    def _blocks(self) -> int:
+        return sum([os.stat(self.path(number))[6] // _BLOCK + 1 for number, _ in self.segments])
 
     def _evict(self) -> None:
-        oldest = self._segments[0]
-        after = self._segments[1].first
-        self.dropped += max(0, after - max(oldest.first, self.cursor))
+        first, after = self.first, self.segments[1][1]
+        self.dropped += max(0, after - max(first, self.cursor))
         self.cursor = max(self.cursor, after)
-        self._remove(oldest)
+        self._remove(self.segments[0])
 
-    def _remove(self, segment: Segment) -> None:
-        os.remove(self._path(segment.number))
-        self._segments.remove(segment)
+    def _remove(self, segment: tuple) -> None:
+        os.remove(self.path(segment[0]))
+        self.segments.remove(segment)
 
-    def _write(self, kind: int, payload: bytes) -> None:
+    def _write(self, kind: int, payload: bytes | bytearray) -> None:
         data = record.frame(kind, payload, self._salt)
         self._file.write(data)
         self._file.flush()
-        self._segments[-1].size += len(data)
+        self._used += len(data)
 
-    def _find(self, segment: Segment, seq: int) -> Batch | None:
-        with open(self._path(segment.number), "rb") as file:
-            header = self._read_header(file)
-            number, following, offset = self._hint
-            if number == segment.number and following <= seq:
+    def _find(self, number: int, seq: int) -> Batch | None:
+        with open(self.path(number), "rb") as file:
+            last, following, offset, header = self._hint
+            if number != last:
+                header = call("lib.scan", "header", file, self.columns)
+            elif following <= seq:
                 file.seek(offset)
-            return self._decode(file, segment.number, header, seq)
+            else:
+                file.readline()
+            self._hint = (number, seq + 1, file.tell(), header)
+            return self._decode(file, number, seq, header)
 
-    def _decode(self, file: object, number: int, header: dict, seq: int) -> Batch | None:
+    def _decode(self, file: object, number: int, seq: int, header: dict) -> Batch | None:
         batch = None
         total = 0
         for kind, payload in record.records(file, self._salt):
             if kind == record.OPEN:
                 if batch:
                     return batch
-                found, up, t0, _, dt = struct.unpack_from(_OPEN, payload)
+                found, up, t0, _, dt = struct.unpack_from(OPENING, payload)
                 if found == seq:
-                    batch = Batch(seq, header["boot"], up, t0 or None, dt, header["columns"], self._values)
-                    batch.take(payload, _OPEN_SIZE)
-                    total = binascii.crc32(payload[_OPEN_SIZE:])
+                    batch = Batch(seq, header["boot"], up, t0 or None, dt, header["columns"], self._data)
+                    batch.take(payload, _OPENING_SIZE)
+                    total = binascii.crc32(payload[_OPENING_SIZE:])
             elif batch and kind == record.ROW:
                 batch.take(payload, 0)
                 total = binascii.crc32(payload, total)
             elif batch and kind == record.CLOSE:
-                self._hint = (number, seq + 1, file.tell())
+                self._hint = (number, seq + 1, file.tell(), header)
                 return self._proved(batch, payload, total)
             elif batch:
                 return self._cut(file, batch)

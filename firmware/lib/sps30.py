@@ -34,10 +34,13 @@ def decode(data: bytes) -> list:
 
 
 class Particles(Sensor):
-    """What the sensor is on either bus."""
+    """What the sensor is on either bus, which has `_start`, `_rest` and `_measurement`."""
 
     columns = (("pm1", 10), ("pm25", 10), ("pm10", 10), ("n03", 1), ("n05", 1), ("n10", 1), ("n25", 1))
     warm_ms = 30000
+    _start: object
+    _rest: object
+    _measurement: object
 
     async def start(self) -> None:
         """Wake it and let it measure; its first 30 s are not believed; count a silence."""

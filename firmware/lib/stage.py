@@ -81,10 +81,10 @@ class Stage:
         self.folder = slots.root + "/" + self.slot
         self.device = device  # (node, kind, chip)
         self.key = key
-        self.offered = None  # release, the manifest's bytes and HMAC
+        self.offered: object = None  # release, the manifest's bytes and HMAC
         self.at = 0
         self.total = 0
-        self._file = None
+        self._file: object = None
         self._left = 0
         self._line = 0  # where in the manifest the next file's line begins
 

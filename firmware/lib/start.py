@@ -6,21 +6,10 @@ import sys
 
 from lib.device import VERSION, Reboot
 from lib.seldom import call
+from micropython import const
 
-# So many failed boots in a row, and the next one is in safe mode.
-TOO_MANY = 10
-APPLICATIONS = {
-    "node": ("node.app", "Node"),
-    "actuator": ("actuator.app", "Actuator"),
-    "receiver": ("lib.receiver", "Receiver"),
-}
-
-
-def application(config: dict, board: object) -> object:
-    """Return the application that the configuration's kind names."""
-    module, name = APPLICATIONS["receiver" if board.slots.facts["receiving"] else config["kind"]]
-    kind = getattr(__import__(module, None, None, (name,)), name)
-    return kind(config, board)
+# So much garbage, and it is collected: little at a time leaves the heap in one piece. [bytes]
+_GARBAGE = const(8192)
 
 
 def run(config: dict, board: object) -> str:
@@ -32,9 +21,9 @@ def run(config: dict, board: object) -> str:
     board.crash = call("lib.crashes", "last", flash)
     one = None
     try:
-        one = _safe(config, board) if board.failures >= TOO_MANY else application(config, board)
+        one = call("lib.boots", "application", config, board)
         gc.collect()
-        gc.threshold(gc.mem_free() // 4)
+        gc.threshold(min(gc.mem_free() // 4, _GARBAGE))
         asyncio.run(one.run())
         raise AssertionError("an application runs for ever")
     except Reboot as cause:
@@ -47,12 +36,6 @@ def run(config: dict, board: object) -> str:
         asyncio.new_event_loop()
     call("lib.boots", "end", flash, end)
     return end
-
-
-def _safe(config: dict, board: object) -> object:
-    from lib.safe import Safe
-
-    return Safe(config, board)
 
 
 def _note(error: Exception, flash: str, device: object | None) -> None:

@@ -19,9 +19,9 @@ def certificates(data: bytes) -> list:
     return [binascii.a2b_base64(part.split(_END)[0]) for part in data.split(_BEGIN)[1:]]
 
 
-def fingerprint(certificate: bytes) -> str:
+def fingerprint(data: bytes) -> str:
     """Return the print of a DER certificate."""
-    return binascii.hexlify(hashlib.sha256(certificate).digest()[:4]).decode()
+    return binascii.hexlify(hashlib.sha256(data).digest()[:4]).decode()
 
 
 def authorities(config: dict):
@@ -34,7 +34,7 @@ def authorities(config: dict):
 
 def prints(config: dict, proved: str | None) -> list:
     """Return the authorities' prints, the one that proved last first."""
-    found = []
+    found: list = []
     for name, _ in authorities(config):
         if name not in found:
             found.insert(0 if name == proved else len(found), name)
@@ -48,7 +48,7 @@ def context(config: dict, name: str | None = None) -> object | None:
     import tls
 
     one = tls.SSLContext(tls.PROTOCOL_TLS_CLIENT)
-    one.verify_mode = tls.CERT_REQUIRED
+    one.verify_mode = tls.CERT_REQUIRED  # type: ignore[attr-defined]  # the stub lacks it
     for found, certificate in authorities(config):
         if name in (None, found):
             one.load_verify_locations(certificate)

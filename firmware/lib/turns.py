@@ -74,8 +74,8 @@ def _count(facts: dict) -> None:
         facts["boots"] += 1
 
 
-def _back(facts: dict, word: str) -> None:
-    facts.update(turned=[facts["trial"][0], word], trial=None)
+def _back(facts: dict, why: str) -> None:
+    facts.update(turned=[facts["trial"][0], why], trial=None)
 
 
 def _flashed(config: dict) -> int:
@@ -89,17 +89,18 @@ def _flashed(config: dict) -> int:
     return total
 
 
-def _sweep(flash: str, named: str) -> None:
+def _sweep(flash: str, names: str) -> None:
     """Remove the authorities that no turn names any more."""
     for entry in list(os.ilistdir(flash or "/")):
-        if entry[0].startswith("turn-") and entry[0] not in named:
+        if entry[0].startswith("turn-") and entry[0] not in names:
             os.remove(flash + "/" + entry[0])
 
 
 def take(device: object, command: dict) -> str:
     """Put a change on trial, for the next boot; return "", or the word for why not."""
     board = device.board
-    turn, text = command.get("turn"), command.get("change")
+    turn: object = command.get("turn")
+    text: object = command.get("change")
     try:
         key = call("lib.seal", "key", device.config, board.slots.root)
     except OSError:
@@ -123,10 +124,10 @@ def take(device: object, command: dict) -> str:
     return ""
 
 
-def _sealed(key: bytes, turn: object, text: object, code: object) -> bool:
+def _sealed(key: bytes, turn: object, text: object, mac: object) -> bool:
     try:
         parts = (b"reconfigure\n%d\n" % turn, text.encode())
-        return call("lib.seal", "holds", key, parts, code)
+        return call("lib.seal", "holds", key, parts, mac)
     except (ValueError, TypeError, AttributeError):
         return False
 
@@ -177,13 +178,13 @@ def _authorities(flash: str, turn: int, certificates: list) -> dict:
     return {"ca": paths}
 
 
-def _some(values: list, most: int) -> list:
-    if not isinstance(values, list) or not 0 < len(values) <= most:
+def _some(values: list, limit: int) -> list:
+    if not isinstance(values, list) or not 0 < len(values) <= limit:
         raise ValueError
     return values
 
 
-CHECKS = {"brokers": _brokers, "wifi": _wifi, "site": _site, "ca": _authorities}
+CHECKS: dict = {"brokers": _brokers, "wifi": _wifi, "site": _site, "ca": _authorities}
 
 
 async def prove(device: object) -> None:
@@ -210,10 +211,10 @@ def confirm(flash: str) -> None:
     kept.store()
 
 
-def give_back(flash: str, word: str) -> None:
+def give_back(flash: str, why: str) -> None:
     """Give the turn on trial up; the next boot is as the one before it."""
     kept = _kept(flash)
-    _back(kept.facts, word)
+    _back(kept.facts, why)
     kept.store()
 
 

@@ -51,7 +51,7 @@ class Wifi:
         self.radio = radio
         self.networks = [Network(entry) for entry in entries[:MOST]]
         self.probe = probe
-        self.at = None  # the network that it is in
+        self.at: Network | None = None  # the network that it is in
         self.next = 0
         self._rounds = 0
         self._lost = 0
@@ -85,7 +85,7 @@ class Wifi:
             self.radio.active(False)
         raise NoWifi(self.trouble)
 
-    async def failed(self, rounds: int) -> None:
+    async def failed(self, failures: int) -> None:
         """Hear that no broker answered in so many rounds: is it a page, and is another network better?"""
         if not self.at or not self.radio.isconnected():
             return
@@ -102,7 +102,8 @@ class Wifi:
     def arrived(self) -> None:
         """Hear that a broker was reached over this network."""
         self._rounds = 0
-        self.at.why = ""
+        if self.at:
+            self.at.why = ""
 
     async def _enter(self, network: Network) -> bool:
         self.radio.active(True)

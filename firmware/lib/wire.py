@@ -2,7 +2,6 @@
 
 import json
 
-from lib.record import MISSING
 from lib.sheet import Full, Sheet
 
 MAX_ROWS = 60
@@ -90,13 +89,12 @@ def batch(sheet: Sheet, log: str, batch: object) -> None:
             ("dt", batch.dt),
         ),
     )
-    width = len(batch.columns)
-    for column, (name, scale) in enumerate(batch.columns):
+    values = batch.values()
+    for name, scale in batch.columns:
         sheet.put(b',"%s":[' % name.encode())
         for i in range(batch.count):
-            value = batch.values[i * width + column]
             if i:
                 sheet.put(b",")
-            sheet.put(decimal(None if value == MISSING else value, scale))
+            sheet.put(decimal(next(values), scale))
         sheet.put(b"]")
     sheet.put(b"}")

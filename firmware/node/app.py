@@ -2,15 +2,14 @@
 
 from lib.device import Device
 from lib.kept import Kept
+from lib.seldom import call
 from lib.spool import Spool
-from lib.update import Update, described
-from lib.wire import Scaled
+from lib.update import Update
 from micropython import const
-from node.sampling import Sampler, Sensors, batch_bytes, full_rows
+from node.sampling import Sampler, Sensors, full_rows
 from node.sending import Sender
 
 _KEEP_MS = const(3600000)
-_COLUMNS = const(15)
 
 
 class Node:
@@ -25,8 +24,6 @@ class Node:
         """Run until a reboot is asked for."""
         self.kept.load()
         self.device = Device(self.config, self.board)
-        # Long batches need a large piece of memory, which is there now; a node has seldom more columns.
-        self.device.client.reserve(batch_bytes(full_rows(self.config, _COLUMNS), _COLUMNS))
         self.sensors = Sensors(self.config, self.board, self.kept.facts.get("hours", {}))
         columns = self.sensors.columns
         rows = full_rows(self.config, len(columns))
@@ -38,39 +35,16 @@ class Node:
         self.update.works = self.sensors.worked
         self.device.describe = self._describe
         self.sampler = Sampler(self.config, self.device.clock, self.spool, self.sensors, self.sender.pump)
-        self.device.proved = lambda: self.sampler.sampled and self.device.client.connected
+        self.device.proved = lambda: self.sampler.sampled > 0 and self.device.client.connected
         self.device.stalled = self.sampler.stalled
         self.device.silent = self.sensors.silent
-        self.device.client.reserve(batch_bytes(rows, len(columns)))
         try:
             await self.device.run(self.sampler.run(), self._keep_hours(), self.update.run())
         finally:  # whatever ends it but the power
             self._store_hours()
 
     def _describe(self) -> tuple:
-        spool = self.spool
-        return (
-            ("sensors", [self._sensor(*pair) for pair in zip(self.sensors.entries, self.sensors.drivers)]),
-            ("log", spool.log),
-            ("first", spool.first),
-            ("next", spool.end),
-            ("cursor", spool.cursor),
-            ("boot", spool.boot),
-            ("dropped", spool.dropped),
-            ("damaged", spool.damaged),
-            ("late", self.sampler.late),
-            ("busy", self.sender.busy),
-        ) + described(self.board.slots)
-
-    def _sensor(self, entry: dict, driver: object) -> tuple:
-        hours = Scaled(self.sensors.ran(entry["serial"], self.device.clock.up()), 10)
-        trouble = self.sensors.troubles.get(entry["serial"])
-        return (
-            ("type", entry["type"]),
-            ("serial", entry["serial"]),
-            ("hours", hours),
-            ("errors", driver.errors()),
-        ) + ((("error", trouble),) if trouble else ())
+        return call("node.info", "facts", self)
 
     async def _keep_hours(self) -> None:
         while True:

@@ -3,8 +3,6 @@
 from lib.seldom import call
 from micropython import const
 
-# Of what two sensors measure, these stand as two channels; of the rest the first sensor's stands alone.
-_CHANNELS = const(("pm25", "pm10"))
 # What is told at once: a change by this much [the quantity's unit] and by this percentage.
 _JUMPS = const((("pm25", 15, 30), ("pm25_a", 15, 30), ("pm10", 25, 30), ("pm10_a", 25, 30), ("co2", 300, 25)))
 
@@ -21,63 +19,31 @@ _VALUE_BYTES = const(7)
 _QUIET_ROWS = const(3)
 
 
-def name_columns(sensors: list) -> list:
-    """Return the names of each sensor's columns, None where one isn't kept."""
-    every = [name for columns in sensors for name, _ in columns]
-    named = []
-    at = 0
-    for columns in sensors:
-        names = []
-        for name, _ in columns:
-            n = every[:at].count(name)
-            at += 1
-            if name in _CHANNELS and every.count(name) > 1:
-                names.append(name + "_" + "ab"[n] if n < 2 else None)
-            else:
-                names.append(None if n else name)
-        named.append(names)
-    return named
-
-
 class Sensors:
     """The node's sensors in the order of its configuration; a row has all their columns."""
 
     def __init__(self, config: dict, board: object, hours: dict) -> None:
         self.entries = config["sensors"]
-        self.columns = ()
-        self._said = set()  # serials of the sensors that have said something in this boot
-        self.troubles = {}  # what a driver has raised last, by serial
+        self.columns: tuple = ()
+        self._said: set = set()  # serials of the sensors that have said something in this boot
+        self.troubles: dict = {}  # what a driver has raised last, by serial
         self._kept = dict(hours)  # tenths of an hour that a sensor ran, by serial, at this boot's start
         self._silent = False
         self._ran_s = [0] * len(self.entries)
-        self._since = [None] * len(self.entries)
-        self.drivers = [self._driver(entry, board) for entry in self.entries]
-        self.names = name_columns([one.columns for one in self.drivers])
+        self._since: list = [None] * len(self.entries)
+        self.drivers = call("node.fitting", "drivers", self.entries, board, self.troubles)
+        self.names = call("node.fitting", "name_columns", [one.columns for one in self.drivers])
         for one, names in zip(self.drivers, self.names):
             self.columns += tuple((name, scale) for name, (_, scale) in zip(names, one.columns) if name)
-
-    def _driver(self, entry: dict, board: object) -> object:
-        kind, name = entry["type"], entry["bus"]
-        try:
-            made = call("lib.drivers", "driver", kind, name, board.flash + "/drivers")
-            bus = board.bus(name.rstrip("0123456789"), name, getattr(made, "baud", 9600))
-            return made(bus, board.ticks, **entry.get("options", {}))
-        except MemoryError:
-            raise
-        except Exception as error:  # one's own file may raise anything; the other sensors go on
-            from lib.missing import Missing
-
-            self.troubles[entry["serial"]] = describe(error)
-            return Missing()
 
     def warm_ms(self) -> int:
         """Return how long before a sample those that can rest must be woken; 0 where none can."""
         return max([one.warm_ms for one in self.drivers if hasattr(one, "rest")] + [0])
 
-    async def start(self, up: int, rested: bool = False) -> None:
+    async def start(self, up: int, rest: bool = False) -> None:
         """Start every sensor at uptime `up`, or those that rested."""
         for i, one in enumerate(self.drivers):
-            if not rested or hasattr(one, "rest"):
+            if not rest or hasattr(one, "rest"):
                 self._since[i] = up
                 await self._guarded(i, one.start)
 
@@ -149,11 +115,6 @@ def full_rows(config: dict, columns: int) -> int:
     return max(1, min(rows, 60, 7500 // (_VALUE_BYTES * max(1, columns))))
 
 
-def batch_bytes(rows: int, columns: int) -> int:
-    """Return what a batch takes on the wire at most."""
-    return 700 + rows * columns * _VALUE_BYTES
-
-
 class Jump:
     """Tells whether a row differs so much from the one before that nobody should wait for the batch's end."""
 
@@ -164,12 +125,14 @@ class Jump:
             for name, least, share in _JUMPS
             if name in names
         ]
-        self._before = None
+        self._before: list | None = None
 
     def __call__(self, row: list) -> bool:
         """Return whether the row has jumped."""
         before, self._before = self._before, row
-        for i, least, share in self._limits if before else ():
+        if before is None:
+            return False
+        for i, least, share in self._limits:
             value, last = row[i], before[i]
             if value is None or last is None:
                 continue

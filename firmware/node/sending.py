@@ -1,10 +1,10 @@
 """What leaves the spool: fresh batches first, then what was asked for again, then the backlog."""
 
 from lib import wire
+from lib.seldom import call
 from micropython import const
 
 _WINDOW = const(4)
-_MAX_REQUESTS = const(8)
 _MAX_RUNS = const(16)
 
 
@@ -13,7 +13,7 @@ class Acknowledged:
 
     def __init__(self, cursor: int) -> None:
         self.cursor = cursor
-        self.runs = []
+        self.runs: list = []
 
     def __contains__(self, seq: int) -> bool:
         return seq < self.cursor or any(a <= seq < b for a, b in self.runs)
@@ -49,25 +49,6 @@ class Acknowledged:
                 self.cursor = self.runs.pop(0)[1]
 
 
-class Request:
-    """A resend under way: sequences `at` to `end`, both counted when acknowledged or found gone."""
-
-    def __init__(self, command: dict, at: int, end: int) -> None:
-        self.command = command
-        self.at = at
-        self.end = end
-        self.sent = 0
-        self.flying = 0
-        self.gone = []
-
-    def lost(self, seq: int) -> None:
-        """Note a sequence that the spool no longer holds."""
-        if self.gone and self.gone[-1][1] == seq - 1:
-            self.gone[-1][1] = seq
-        else:
-            self.gone.append([seq, seq])
-
-
 class Sender:
     """Keeps at most _WINDOW batches in flight; `pump` is called whenever there may be something to send."""
 
@@ -77,8 +58,8 @@ class Sender:
         self.spool = spool
         self.acked = Acknowledged(spool.cursor)
         self.fresh = spool.end
-        self.requests = []
-        self.flying = {}
+        self.requests: list = []
+        self.flying: dict = {}
         self.busy = 0
         self.client.joined.append(self._joined)
         device.operations["resend"] = self._resend
@@ -125,7 +106,7 @@ class Sender:
             self._answer(request)
         return True
 
-    def _launch(self, seq: int, request: Request | None) -> bool:
+    def _launch(self, seq: int, request: object | None) -> bool:
         batch = self.spool.read(seq)
         if batch is None:
             return False
@@ -157,31 +138,14 @@ class Sender:
         self.spool.cursor = self.acked.cursor
 
     def _resend(self, command: dict) -> None:
-        start, to = int(command["from"]), int(command["to"])
-        if command["log"] != self.spool.log:
-            self._refuse(command, "log")
-        elif len(self.requests) >= _MAX_REQUESTS:
-            self.busy += 1
-            self._refuse(command, "busy")
-        else:
-            self.requests.append(self._request(command, start, to))
-            self.pump()
+        call("node.resend", "hear", self, command)
 
-    def _refuse(self, command: dict, error: str) -> None:
-        self._reply(command, ("sent", 0), ("gone", []), ("error", error))
-
-    def _reply(self, command: dict, *facts: tuple) -> None:
+    def reply(self, command: dict, *facts: tuple) -> None:
+        """Answer a `resend`."""
         log = ("log", self.spool.log)
         self.device.reply(command, log, ("from", command["from"]), ("to", command["to"]), *facts)
 
-    def _request(self, command: dict, start: int, to: int) -> Request:
-        held = max(start, min(self.spool.first, to + 1))
-        request = Request(command, held, max(held, min(to + 1, self.spool.end)))
-        if held > start:
-            request.gone.append([start, held - 1])
-        return request
-
-    def _answer(self, request: Request) -> None:
+    def _answer(self, request: object) -> None:
         if request.flying or request.at < request.end:
             return
-        self._reply(request.command, ("sent", request.sent), ("gone", request.gone))
+        self.reply(request.command, ("sent", request.sent), ("gone", request.gone))

@@ -7,7 +7,6 @@ import time
 from lib import ticks as tick
 from micropython import const
 
-_ANSWER_S = const(2)
 _RETRY_MS = const(500)
 _PIECE = const(256)
 SILENT = (errno.EAGAIN,)
@@ -95,69 +94,6 @@ class Uart:
             self._wire.lost()
 
 
-class I2C:
-    """An I2C bus whose devices are in the world; OSError where nobody acknowledges."""
-
-    def __init__(self, wire: Wire) -> None:
-        self._wire = wire
-
-    def writeto(self, address: int, data: bytes) -> None:
-        """Write to a device."""
-        self._ask(b"W", address, len(data), data)
-
-    def readfrom(self, address: int, size: int) -> bytes:
-        """Read from a device."""
-        return self._ask(b"R", address, size, b"", size)
-
-    def _ask(self, op: bytes, address: int, size: int, data: bytes, answer: int = 0) -> bytes:
-        line = self._wire.socket()
-        if not line:
-            raise OSError(errno.ENODEV)
-        try:
-            line.settimeout(_ANSWER_S)
-            line.write(op + bytes((address, size >> 8, size & 255)) + data)
-            if self._exactly(line, 1) != b"A":
-                raise NotAcknowledged(errno.ENODEV)
-            return self._exactly(line, answer)
-        except NotAcknowledged:
-            raise
-        except OSError:
-            self._wire.lost()
-            raise
-
-    def _exactly(self, line: object, n: int) -> bytes:
-        data = b""
-        while len(data) < n:
-            part = line.recv(n - len(data))
-            if not part:
-                raise OSError(errno.ECONNRESET)
-            data += part
-        return data
-
-
-class NotAcknowledged(OSError):
-    """The world said N."""
-
-
-class Gpio:
-    """An output level and a button."""
-
-    def __init__(self, wire: Wire) -> None:
-        self._wire = wire
-        self._uart = Uart(wire)
-        self._told = (0, None)
-
-    def level(self, n: int) -> None:
-        """Drive the output; told once, and again when the wire was cut."""
-        if self._wire.socket() and self._told != (self._wire.connections, n):
-            self._uart.write(b"LEVEL %d\n" % n)
-            self._told = (self._wire.connections, n)
-
-    def pressed(self) -> int:
-        """Return how often the button was pressed since the last call."""
-        return (self._uart.read() or b"").count(b"BUTTON")
-
-
 class Board:
     """What `node` and `actuator` ask of a board."""
 
@@ -172,19 +108,27 @@ class Board:
         self.cause = cause
         self.slots = slots
         self.ticks = SimTicks(sim.get("speed", 1), sim.get("ticks_start", 0))
-        self._buses = {}
-        self._wiring = sim["wiring"]
-        self._id = config["id"]
-        self._watchdog_s = sim.get("watchdog_s")
+        self._buses: dict = {}
+        self._config = config
 
     def bus(self, kind: str, name: str, baud: int) -> object:
         """Return the bus with this name; sensors of one I2C bus share it."""
         if name not in self._buses:
-            self._buses[name] = {"uart": Uart, "i2c": I2C}[kind](self._wire(name))
+            self._buses[name] = self._uart(name) if kind == "uart" else self._i2c(name)
         return self._buses[name]
 
-    def gpio(self) -> Gpio:
+    def _uart(self, name: str) -> Uart:
+        return Uart(self._wire(name))
+
+    def _i2c(self, name: str) -> object:
+        from sim.i2c import I2C
+
+        return I2C(self._wire(name))
+
+    def gpio(self) -> object:
         """Return the actuator's output."""
+        from sim.gpio import Gpio
+
         return Gpio(self._wire("gpio"))
 
     def settle(self, config: dict) -> None:
@@ -198,11 +142,12 @@ class Board:
 
     def watchdog(self, ms: int) -> object:
         """Return what feeds the watchdog: with `sim.watchdog_s` a real one, which kills."""
-        if not self._watchdog_s:
+        seconds = self._config["sim"].get("watchdog_s")
+        if not seconds:
             return int
         from sim.watchdog import start
 
-        return start(self._watchdog_s)
+        return start(seconds)
 
     def scarce(self, connected: bool) -> bool:
         """Return whether memory outside the heap runs out."""
@@ -218,7 +163,7 @@ class Board:
 
     def identify(self) -> None:
         """Let a person see which device this is."""
-        print("identify", self._id)
+        print("identify", self._config["id"])
 
     def _wire(self, name: str) -> Wire:
-        return Wire(self._wiring, "%s %s\n" % (name, self._id))
+        return Wire(self._config["sim"]["wiring"], "%s %s\n" % (name, self._config["id"]))

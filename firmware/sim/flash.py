@@ -39,11 +39,11 @@ class FileFlash:
         return {4: self.blocks, 5: BLOCK}.get(op, 0)
 
 
-def mount(sim: dict, where: str) -> None:
+def mount(sim: dict, path: str) -> None:
     """Mount the flash that a configuration's `sim` names, formatted where it is new."""
     device = FileFlash(sim.get("flash"), sim.get("flash_bytes", 1310720))
     try:
-        vfs.mount(vfs.VfsLfs2(device), where)
+        vfs.mount(vfs.VfsLfs2(device), path)
     except OSError:  # nothing there yet
         vfs.VfsLfs2.mkfs(device)
-        vfs.mount(vfs.VfsLfs2(device), where)
+        vfs.mount(vfs.VfsLfs2(device), path)

@@ -14,7 +14,7 @@ import pytest
 from gateway.broker import free_port
 from tests.firmware.conftest import Start
 from tests.firmware.test_link import TLS, OtherMosquitto, authority, hearing, openssl
-from tests.firmware.workshop import ACTUATOR, NODE, ROOT, Ear, Process
+from tests.firmware.workshop import ACTUATOR, NODE, ROOT, Ear
 from tests.parts import need
 from tests.servers import Mosquitto, wait_until
 
@@ -114,10 +114,7 @@ def test_an_actuator_changes_its_site_and_speaks_there(ear: Ear, start: Start) -
     assert "duri" not in str(ear.heard("info", "hana/p-1"))
 
 
-def test_another_wifi_is_kept_where_it_leads_to_a_broker(
-    ear: Ear, start: Start, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(Process, "heap", "160k")
+def test_another_wifi_is_kept_where_it_leads_to_a_broker(ear: Ear, start: Start) -> None:
     sim = {"points": {"school": "sesame-1", "library": "sesame-2"}}
     start(NODE, update_key=KEY.hex(), wifi=[["school", "sesame-1"]], sim=sim)
     wait_until(lambda: ear.heard("info"))
@@ -134,10 +131,7 @@ def test_another_wifi_is_kept_where_it_leads_to_a_broker(
     assert b"sesame" not in b"".join(ear.messages[f"{ROOT}/hana/1-2-a/info"])
 
 
-def test_the_authority_changes_without_a_visit(
-    ear: Ear, start: Start, tmp_path: Path, make: Make, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(Process, "heap", "160k")
+def test_the_authority_changes_without_a_visit(ear: Ear, start: Start, tmp_path: Path, make: Make) -> None:
     old, new = tmp_path / "old", tmp_path / "new"
     for folder in (old, new):
         folder.mkdir()

@@ -5,8 +5,8 @@ import os
 
 import memory
 from lib import boots, crashes, lamp
+from lib.boots import TOO_MANY
 from lib.seldom import call
-from lib.start import TOO_MANY
 from sim.ramflash import PowerCut
 
 FLASH = "/ram"

@@ -1,11 +1,10 @@
 import io
 import os
-from array import array
 
 from lib import record
 from lib.kept import Kept
-from lib.spool import Spool
-from memory import COLUMNS, Random, mount, new, spool, unmount, write
+from lib.spool import Batch, Spool
+from memory import COLUMNS, Random, mount, new, rows, spool, unmount, write
 from sim.ramflash import PowerCut, RamFlash
 from vectors import load, octets
 
@@ -15,14 +14,11 @@ def test_vectors_of_rows_and_records() -> None:
     for case in vectors["rows"]:
         packed = bytes(record.pack_row(case["row"], case["before"]))
         assert packed == octets(case["packed"]), (case, packed)
-        width = len(case["row"])
-        values = array("i", [0] * 2 * width)
-        values[:width] = array(
-            "i", [record.MISSING if v is None else v for v in case["before"] or case["row"]]
-        )
-        record.unpack_row(packed, 0, values, width if case["before"] else 0, width)
-        got = values[width:] if case["before"] else values[:width]
-        assert [None if v == record.MISSING else v for v in got] == case["row"], (case, got)
+        batch = Batch(1, 1, 0, None, 10, tuple(case["row"]), bytearray())
+        if case["before"]:
+            batch.take(record.pack_row(case["before"], None), 0)
+        batch.take(packed, 0)
+        assert rows(batch)[-1] == case["row"], case
     for case in vectors["records"]:
         framed = record.frame(case["kind"], octets(case["payload"]), int(case["log"], 16))
         assert framed == octets(case["bytes"]), (case, framed)
@@ -43,7 +39,7 @@ def test_what_is_written_is_read_after_reboots() -> None:
         written.update(write(again, 5, random))
         for seq in sorted(written, key=lambda s: s * 7 % 11):
             batch = again.read(seq)
-            assert batch.rows() == written[seq], seq
+            assert rows(batch) == written[seq], seq
             assert (batch.seq, batch.up, batch.dt, batch.boot) == (
                 seq,
                 seq * 60,
@@ -68,17 +64,17 @@ def test_boots_without_a_sample_are_counted_and_leave_one_segment() -> None:
 def test_an_open_batch_ends_where_the_power_did() -> None:
     flash, one = new()
     random = Random(2)
-    rows = [random.row() for _ in range(3)]
-    one.begin(10, None, 10, rows[0])
-    one.add(rows[1])
-    one.add(rows[2])
+    kept = [random.row() for _ in range(3)]
+    one.begin(10, None, 10, kept[0])
+    one.add(kept[1])
+    one.add(kept[2])
     assert one.end == 1
     assert one.read(1) is None
     unmount()
     mount(flash)
     again = spool()
     assert (again.next, again.end) == (2, 2)
-    assert again.read(1).rows() == rows
+    assert rows(again.read(1)) == kept
     unmount()
 
 
@@ -109,7 +105,7 @@ def test_the_oldest_segment_goes_whole_and_only_the_unsent_count() -> None:
     assert one.dropped == one.first - sent, (one.dropped, one.first, sent)
     assert one.read(one.first - 1) is None
     for seq in range(one.first, one.end):
-        assert one.read(seq).rows() == written[seq]
+        assert rows(one.read(seq)) == written[seq]
     held, dropped = one.first, one.dropped
     assert sum(os.stat("/ram/spool/" + n)[6] for n in os.listdir("/ram/spool")) <= 32768
     unmount()
@@ -138,9 +134,9 @@ def test_other_sensors_keep_the_old_batches_with_their_own_columns() -> None:
     again = spool(columns=(("co2", 1),))
     again.begin(5, None, 10, [417])
     again.close()
-    assert again.read(2).rows() == written[2]
+    assert rows(again.read(2)) == written[2]
     assert [tuple(c) for c in again.read(2).columns] == list(COLUMNS)
-    assert (again.read(4).rows(), again.read(4).columns) == ([[417]], [["co2", 1]])
+    assert (rows(again.read(4)), again.read(4).columns) == ([[417]], (("co2", 1),))
     unmount()
 
 
@@ -171,9 +167,9 @@ def test_a_rotten_byte_costs_its_batch_and_no_other() -> None:
         assert len(missing) <= 1 or at == size, (at, missing)
         for seq in range(1, 13):
             batch = again.read(seq)
-            if batch and batch.rows() != written[seq]:
+            if batch and rows(batch) != written[seq]:
                 # Only a batch that lost its end may be shorter; other content never.
-                assert batch.rows() == written[seq][: batch.count], (at, seq)
+                assert rows(batch) == written[seq][: batch.count], (at, seq)
         whole += not missing
         again._file.close()
         flip(name, at)
@@ -208,15 +204,19 @@ def test_numbers_are_never_used_again_whatever_byte_rots() -> None:
     unmount()
 
 
+def size(one: Spool) -> int:
+    return sum(os.stat(one.path(number))[6] for number, _ in one.segments)
+
+
 def test_bytes_per_sample_hold_72_hours_in_a_megabyte() -> None:
     flash = RamFlash(80)
     mount(flash, True)
     one = spool(limit=1 << 20, segment=32768)
-    before, erases, programs = one.size, flash.erases, flash.programs
+    before, erases, programs = size(one), flash.erases, flash.programs
     write(one, 500, Random(7))
-    per_sample = (one.size - before) / 3000
-    full = one._segments[:-1]
-    flashed = sum(s.blocks() for s in full) / (6 * (one._segments[-1].first - 1))
+    per_sample = (size(one) - before) / 3000
+    newest = one.segments[-1]
+    flashed = 4096 * (one._blocks() - one._used // 4096 - 1) / (6 * (newest[1] - 1))
     hours = ((1 << 20) - 32768) / flashed / 360
     print(
         "bytes per sample %.1f, in whole blocks %.1f: %d h in 1 MB; erases per sample %.2f, programs %.1f"
@@ -285,7 +285,7 @@ def prove(one: Spool, model: Model, cut: int) -> None:
     if model.pending:
         seq, row = model.pending
         got = one.read(seq)
-        if got and got.count == len(model.rows.get(seq, [])) + 1 and got.rows()[-1] == row:
+        if got and got.count == len(model.rows.get(seq, [])) + 1 and rows(got)[-1] == row:
             model.rows.setdefault(seq, []).append(row)
         model.pending = None
     newest = max(list(model.rows) + [0])
@@ -294,7 +294,7 @@ def prove(one: Spool, model: Model, cut: int) -> None:
     for seq in range(max(one.first, newest - 25), newest + 1):
         batch = one.read(seq)
         assert batch is not None, (cut, seq)
-        assert batch.rows() == model.rows[seq], (cut, seq)
+        assert rows(batch) == model.rows[seq], (cut, seq)
     for seq in [s for s in model.rows if s < one.first]:
         del model.rows[seq]
 

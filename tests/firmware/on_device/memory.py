@@ -56,6 +56,12 @@ class Random:
         )
 
 
+def rows(batch: object) -> list:
+    """Return a batch's rows as lists of integers and None."""
+    values = list(batch.values())
+    return [values[i :: batch.count] for i in range(batch.count)]
+
+
 def mount(flash: RamFlash, fresh: bool = False) -> None:
     try:
         unmount()

@@ -1,10 +1,9 @@
 import gc
 import json
-from array import array
 
 from lib import wire
-from lib.device import config_hash
-from lib.record import MISSING
+from lib.info import config_hash
+from lib.record import pack_row
 from lib.sheet import Full, Sheet
 from lib.spool import Batch
 from vectors import load
@@ -40,16 +39,21 @@ def test_objects_keep_their_order_and_times_their_last_digit() -> None:
 
 
 def batch(rows: int, columns: int) -> Batch:
-    one = Batch(118, 3, 5321, 1763778017, 10, [("q%d" % i, 10) for i in range(columns)], None)
-    one.values = array("i", [i * 1000 + j for i in range(rows) for j in range(columns)])
-    one.count = rows
+    one = Batch(118, 3, 5321, 1763778017, 10, tuple(("q%d" % i, 10) for i in range(columns)), bytearray())
+    return filled(one, [[i * 1000 + j for j in range(columns)] for i in range(rows)])
+
+
+def filled(one: Batch, rows: list) -> Batch:
+    last = None
+    for row in rows:
+        one.take(pack_row(row, last), 0)
+        last = row
     return one
 
 
 def test_a_batch_is_as_design_writes_it() -> None:
-    one = Batch(118, 3, 5321, 1763778000, 10, [("pm25", 10), ("rh", 100)], None)
-    one.values = array("i", [121, 4000, 124, 4005, MISSING, MISSING])
-    one.count = 3
+    one = Batch(118, 3, 5321, 1763778000, 10, (("pm25", 10), ("rh", 100)), bytearray())
+    filled(one, [[121, 4000], [124, 4005], [None, None]])
     assert written(one) == (
         b'{"log":"7f3a09c1","seq":118,"boot":3,"up":5321,"t0":1763778000,"dt":10,'
         b'"pm25":[12.1,12.4,null],"rh":[40,40.05,null]}'
@@ -77,12 +81,11 @@ def test_it_writes_the_golden_batches_of_the_wire() -> None:
             case["up"],
             case["times"][0],
             case["dt"],
-            [(n, 100) for n in names],
-            None,
+            tuple((n, 100) for n in names),
+            bytearray(),
         )
-        cells = [case["columns"][name][i] for i in range(rows) for name in names]
-        one.values = array("i", [MISSING if cell is None else round(cell * 100) for cell in cells])
-        one.count = rows
+        cells = [[case["columns"][name][i] for name in names] for i in range(rows)]
+        filled(one, [[None if cell is None else round(cell * 100) for cell in row] for row in cells])
         text = written(one).decode()
         assert json.loads(text) == json.loads(case["payload"]), (case["name"], text)
         head = ["log", "seq", "boot", "up", "t0", "dt"]

@@ -5,10 +5,10 @@ import hashlib
 import json
 import os
 
+from lib.release import word_against
 from lib.seal import mac, same
 from lib.stage import Refused, Stage
 from lib.trial import confirm
-from lib.update import word_against
 from memory import Random, mount, unmount
 from sim.ramflash import RamFlash
 from slots import BOOTS, Slots
