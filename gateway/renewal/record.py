@@ -5,6 +5,8 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
+import msgspec
+
 from edge.problem import Problem
 from gateway.renewal.steps import RENEWALS, Facts, Step
 
@@ -60,14 +62,14 @@ class Record:
 
     def as_json(self) -> dict[str, Any]:
         """The record as a JSON object, with counts."""
-        members = [asdict(one) for one in self.members.values()]
-        return asdict(self) | {"members": members, "counts": self.counts()}
+        facts = {name: getattr(self, name) for name in ("kind", "facts", "begun", "upto", "ended")}
+        return facts | {"members": [asdict(one) for one in self.members.values()], "counts": self.counts()}
 
     def save(self, path: Path) -> None:
         """Write the file anew, whole or not at all."""
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         part = path.with_name(path.name + ".part")
-        part.write_text(json.dumps(self.as_json(), indent=1), encoding="utf-8")
+        part.write_bytes(msgspec.json.encode(self.as_json()))
         part.replace(path)
 
     @classmethod

@@ -16,7 +16,7 @@ from gateway.renewal.record import Record
 
 log = structlog.get_logger()
 
-SAVE_S = 1.0
+SAVE_S = 2.0
 TURN_S = 0.1
 LISTEN_S = 1.0
 """A round lasts so long at least: what the brokers have retained must have arrived."""
