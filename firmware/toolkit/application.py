@@ -7,6 +7,7 @@ import subprocess
 import sys
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from functools import cache
 from hashlib import sha256
 from pathlib import Path
 
@@ -124,6 +125,7 @@ def _twin(path: str) -> str:
     return f"{stem}.{'mpy' if kind == 'py' else 'py'}"
 
 
+@cache
 def drivers() -> dict[str, tuple[str, ...]]:
     """The sensor types that the firmware knows, to the kinds of bus they hang on, the usual one first."""
     table: str = runpy.run_path(str(FIRMWARE / "lib" / "drivers.py"))["TABLE"]
