@@ -22,6 +22,7 @@ from gateway.archive import Archive
 from gateway.history import History
 from gateway.journal import Journal
 from gateway.network import entries_of_the_past, load, sources
+from gateway.revision import Stretch
 
 EPILOG = """\b
 Examples:
@@ -134,7 +135,7 @@ def _reassign(
     }
 
 
-def _of(one: work.Stretch, outcome: work.Outcome) -> dict[str, Any]:
+def _of(one: Stretch, outcome: work.Outcome) -> dict[str, Any]:
     span = {"from": _iso(one.start), "to": _iso(one.end)}
     return {"node": one.node, **span, "rows": outcome.rows.get(one.node, 0)}
 
