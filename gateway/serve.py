@@ -101,9 +101,6 @@ class Gateway(Assembly):
             self.alarms,
             self.metrics,
         )
-        drifting = Drifting(
-            self.options.network, self.journal, self.history, self.live, self.alarms, self.metrics
-        )
         rooms = Rooms(self.journal, self.history, self.live, self.alarms, self.metrics)
         watch = Watch(self.live, self.clock, self.alarms, self.metrics, self.options.data)
         fetching = self.options.references
@@ -127,6 +124,13 @@ class Gateway(Assembly):
             Chore("rooms told", 1.0, rooms.watch),
             Chore("rooms", self.options.rooms_every, rooms.tick, first=self.options.rooms_first),
             Chore("training", self.options.train_every, retraining.tick, first=self.options.train_first),
+            *self._drift(),
+        ]
+
+    def _drift(self) -> list[Chore]:
+        network, live = self.options.network, self.live
+        drifting = Drifting(network, self.journal, self.history, live, self.alarms, self.metrics)
+        return [
             Chore("drift", 24 * 3600.0, drifting.tick, first=self.options.drift_first),
             Chore("drift told", 1.0, drifting.show),
         ]
