@@ -54,7 +54,7 @@ def examine(plug: Plug, wires: Wires, mosquitto: Mosquitto, compiled: Path) -> E
             repl.enter()
             repl.copy(files | lib, lambda share: None)
             try:
-                selftest.examine(repl, settings.place(sensors), ESP32, board.port, 10)
+                selftest.examine(repl, settings.place(sensors), ESP32, board.port, 30)
             except Faulty as faulty:
                 return [f"{fault.kind} | {fault.what} | {fault.advice}" for fault in faulty.faults]
         return []
