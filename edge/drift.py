@@ -8,9 +8,11 @@ sensors do. What many sensors see at once is the air, not a sensor.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from hashlib import sha256
 
 import numpy as np
 
+from edge.fit.travel import FEWEST, towards
 from edge.readings import Array
 
 HOUR = 3_600_000_000_000
@@ -42,6 +44,9 @@ FARTHEST = 3.0
 """A gain beyond this, or below its inverse, is a broken sensor or another kind of air: no recalibration."""
 MANY = 0.5
 """Where more than this share of the other sensors is flagged the same way that day, it is the air."""
+WORTH = 0.8
+"""A recalibration that leaves more than this share of the disagreement isn't worth its entry."""
+LONGEST = 32
 NEAR = 3
 """Sensors of one place whose median stands for its air."""
 
@@ -239,12 +244,33 @@ def proposal(one: Watched, rule: Rule = RULE) -> Proposal | None:
         return None
     before, after = (_apart(cells, proxy[rows], course.hours[rows]) for cells in
                      (course.sensor[rows], np.maximum(line(course.sensor[rows]), 0.0)))  # fmt: skip
+    return _proposal(course, line, one.began, rows, (before, after), one.days[-rule.fit_days :])
+
+
+def carried(course: Course) -> Proposal | None:
+    """What a travelling node asks of a sensor that has no reference of its own, from the hours beside it;
+    None where they are too few, or where it would bring them together by less than a fifth."""
+    rows = np.isfinite(course.sensor) & np.isfinite(course.proxy) & (course.hours >= course.begin)
+    if rows.sum() < FEWEST:
+        return None
+    own, truth, hours = course.sensor[rows], course.proxy[rows], course.hours[rows]
+    gain, offset = towards(own, truth)
+    before, after = (_apart(cells, truth, hours) for cells in (own, np.maximum(gain * own + offset, 0.0)))
+    if not 1 / FARTHEST < gain < FARTHEST or after > WORTH * before:
+        return None
+    return _proposal(course, Line(gain, offset), int(hours[0]) // DAY_H, rows, (before, after), ())
+
+
+def _proposal(
+    course: Course, line: Line, day: int, rows: Array, apart: tuple[float, float], days: tuple[Day, ...]
+) -> Proposal:
+    before, after = apart
     return Proposal(
-        id=f"{course.node[:18]}-{course.quantity}-{np.datetime64(one.began, 'D')}",
+        id=_name(course, day),
         node=course.node,
         serial=course.serial,
         quantity=course.quantity,
-        since=one.began * DAY_H * HOUR,
+        since=day * DAY_H * HOUR,
         gain=line.gain,
         offset=line.offset,
         u=after,
@@ -253,8 +279,17 @@ def proposal(one: Watched, rule: Rule = RULE) -> Proposal | None:
         hours=int(rows.sum()),
         before=before,
         after=after,
-        days=one.days[-rule.fit_days :],
+        days=days,
     )
+
+
+def _name(course: Course, day: int) -> str:
+    """An id of at most 32 characters; a long node's name is cut and told apart by its hash."""
+    end = f"-{course.quantity}-{np.datetime64(day, 'D')}".replace("_", "-")
+    most = LONGEST - len(end)
+    if len(course.node) <= most:
+        return course.node + end
+    return course.node[: most - 5] + "-" + sha256(course.node.encode()).hexdigest()[:4] + end
 
 
 def _apart(value: Array, proxy: Array, hours: Array) -> float:

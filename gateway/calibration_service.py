@@ -11,7 +11,7 @@ from edge.drift import HOUR, Proposal
 from edge.network import Network
 from edge.problem import Problem
 from gateway.calibration_entry import accept
-from gateway.calibration_watch import QUANTITIES, keep, proposals, watch
+from gateway.calibration_watch import QUANTITIES, keep, watch
 from gateway.history import History
 from gateway.journal import Journal
 from gateway.live import Live
@@ -19,6 +19,8 @@ from gateway.metrics import Metrics
 from gateway.present import Alarms
 
 KIND = "drift"
+CARRIED = "carried"
+"""Alarms: a sensor that drifts, and one beside which a travelling node says otherwise."""
 log = structlog.get_logger()
 
 
@@ -40,7 +42,7 @@ class Drifting:
         self._live, self._alarms, self._metrics = live, alarms, metrics
         self._thread: threading.Thread | None = None
         self._seen: _Seen | None = None
-        self._told: set[str] = set()
+        self._told: set[tuple[str, str]] = set()
 
     def tick(self, _: float = 0.0) -> None:
         """Begin a watch, unless one is under way."""
@@ -53,7 +55,7 @@ class Drifting:
         try:
             found: list[Proposal] = []
             for quantity in QUANTITIES:
-                found += proposals(watch(self._journal, self._history, network, now, quantity))
+                found += watch(self._journal, self._history, network, now, quantity).proposals
             self._seen = _Seen(tuple(found), tuple(keep(self._journal, found, now)))
         # Whatever fails in here is no reason to end the gateway: it is logged, counted and tried again.
         except Exception:
@@ -67,13 +69,14 @@ class Drifting:
         seen, self._seen = self._seen, None
         if seen is None:
             return
-        for node in self._told - {one.node for one in seen.standing}:
-            self._alarms.cleared(KIND, node)
-        self._told = {one.node for one in seen.standing}
+        standing = {(_kind(one), one.node) for one in seen.standing}
+        for alarm in self._told - standing:
+            self._alarms.cleared(*alarm)
+        self._told = standing
         for one in seen.standing:
             place = self._live.network.placed(one.node, self._live.now)
             words = {"proposal": one.id, "gain": f"{one.gain:.2f}", "offset": f"{one.offset:+.1f}"}
-            self._alarms.raised(KIND, one.node, place.site if place else "", **words)
+            self._alarms.raised(_kind(one), one.node, place.site if place else "", **words)
         self._metrics.gauge("drifting", len(seen.standing))
         self._accept(seen.new, self._live.network)
 
@@ -89,3 +92,7 @@ class Drifting:
             else:
                 log.info("recalibration accepted by policy", proposal=one.id, file=str(done.file))
                 self._metrics.count("recalibrations", how="accepted")
+
+
+def _kind(one: Proposal) -> str:
+    return CARRIED if one.kind == "travelling" else KIND

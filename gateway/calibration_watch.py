@@ -18,6 +18,7 @@ from edge.drift import (
     Proposal,
     Rule,
     Watched,
+    carried,
     judged,
     median_of,
     proposal,
@@ -35,7 +36,8 @@ KIND = "proposal"
 NEAR_KM = 15.0
 """How far [km] a station or another site may be to be a proxy (MOMA for PM: Miskell et al. 2023)."""
 WHOLE = 0.75
-CHUNK = DAY_H * HOUR
+MEMORY = 90 * DAY_H * HOUR
+"""How far back [ns] a visit of a travelling node counts."""
 QUANTITIES = ("pm25",)
 """What the service watches."""
 
@@ -51,6 +53,16 @@ class Stand:
     room: str
     serial: str
     since: int
+    own: bool
+    """Whether its calibration is its sensor's own, not the fleet's."""
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """What a watch has found: each node beside its proxies, and what drifts and travelling nodes ask for."""
+
+    watched: tuple[Watched, ...] = ()
+    proposals: tuple[Proposal, ...] = ()
 
 
 def watch(
@@ -60,31 +72,29 @@ def watch(
     now: int,
     quantity: str = "pm25",
     rule: Rule = RULE,
-) -> list[Watched]:
+) -> Seen:
     """Each node that can be watched at `now` [ns UTC], by its references, and by its neighbours."""
     first, _ = journal.extent() or (now, now)
     stands = list(_stands(network, quantity, now, first))
     end = now // HOUR
     recent = end - (rule.fit_days + 2 * rule.days) * DAY_H
     spans = {(s.since // HOUR, s.since // HOUR + rule.usual_days * DAY_H) for s in stands}
-    wanted = _joined([(recent, end), *spans], end)
+    visits = list(_visits(network, stands, max(first, now - MEMORY), now))
+    wanted = _joined([(recent, end), *spans, *(one.hours for one in visits)], end)
     if not stands or not wanted:
-        return []
+        return Seen()
     hours = np.arange(wanted[0][0], end)
     own = _hourly(history, hours, wanted, [one.node for one in stands], quantity)
     stations = _stations(journal, network, hours, quantity)
     courses = [_by_references(one, hours, own, stations, network, quantity) for one in stands]
     beside = [_by_neighbours(one, stands, hours, own, network, quantity) for one in stands]
-    return [found for kind in (courses, beside) for found in judged([c for c in kind if c], rule)]
-
-
-def proposals(found: Sequence[Watched], rule: Rule = RULE) -> list[Proposal]:
-    """What would mend the drifts among them; references are asked first."""
-    made: dict[str, Proposal] = {}
-    for one in found:
-        if (mend := proposal(one, rule)) is not None:
-            made.setdefault(mend.node, mend)
-    return list(made.values())
+    found = [one for kind in (courses, beside) for one in judged([c for c in kind if c], rule)]
+    met = [_met(one, visits, hours, own, quantity) for one in stands if not one.own]
+    asked = [*(carried(course) for course in met if course), *(proposal(one, rule) for one in found)]
+    mends: dict[str, Proposal] = {}
+    for mend in filter(None, asked):  # travelling nodes are asked first, then references
+        mends.setdefault(mend.node, mend)
+    return Seen(tuple(found), tuple(mends.values()))
 
 
 # -- where nodes stand --------------------------------------------------------------------------------
@@ -100,7 +110,29 @@ def _stands(network: Network, quantity: str, now: int, first: int) -> Iterator[S
         sensor, place, entry = setup.sensor(quantity), setup.placement, setup.calibrations.get(quantity)
         if sensor and place:
             since = max(setup.stood, entry.since if entry else 0, first)
-            yield Stand(node, place.site, place.room, sensor[1], since)
+            yield Stand(node, place.site, place.room, sensor[1], since, bool(entry and entry.serial))
+
+
+@dataclass(frozen=True, slots=True)
+class Visit:
+    """The hours [first, last) since 1970 that a travelling node stood somewhere else than at first."""
+
+    node: str
+    site: str
+    room: str
+    hours: tuple[int, int]
+
+
+def _visits(network: Network, stands: Sequence[Stand], first: int, now: int) -> Iterator[Visit]:
+    """The visits since `first` [ns] of the nodes that carry a calibration of their own about."""
+    for one in (one for one in stands if one.own):
+        places = network.nodes[one.node].placements
+        home = places[0].site, places[0].room
+        ends = [*(place.since for place in places[1:]), now]
+        for place, end in zip(places, ends, strict=True):
+            if (place.site, place.room) != home and end > first and place.since < now:
+                hours = -(-max(place.since, first) // HOUR), min(end, now) // HOUR
+                yield Visit(one.node, place.site, place.room, hours)
 
 
 def _near(one: Site | None, other: Site | None) -> bool:
@@ -204,6 +236,17 @@ def _by_neighbours(
     }
     least = NEAR - 1
     return _course(one, "neighbours", near, hours, own, quantity, least) if len(near) >= least else None
+
+
+def _met(one: Stand, visits: Sequence[Visit], hours: Array, own: Hourly, quantity: str) -> Course | None:
+    """A node beside those that have visited it."""
+    met: Hourly = {}
+    for visit in visits:
+        if (visit.site, visit.room) == (one.site, one.room) and visit.node != one.node:
+            there = (hours >= visit.hours[0]) & (hours < visit.hours[1])
+            known = met.get(visit.node, np.full(hours.size, np.nan))
+            met[visit.node] = np.where(there, own[visit.node], known)
+    return _course(one, "travelling", met, hours, own, quantity, 1) if met else None
 
 
 def _course(

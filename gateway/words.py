@@ -106,6 +106,10 @@ ALARMS: Mapping[str, str] = {
         "The sensor of {about} has drifted. Proposed: {gain} × value {offset}"
         " (gongi calibrate accept {proposal})."
     ),
+    "carried": N_(
+        "A travelling monitor beside {about} says otherwise. Proposed: {gain} × value {offset}"
+        " (gongi calibrate accept {proposal})."
+    ),
     "untimed": N_("{about} does not know the time yet. Its data are kept."),
 }
 """The text of each kind of alarm; `{about}` is its device, other placeholders come from its details."""

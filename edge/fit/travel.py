@@ -27,13 +27,19 @@ def brought(one: Colocation, value: Array, travellers: Sequence[Colocation], ter
     own, truth = (np.concatenate(column) for column in zip(*pairs, strict=True))
     if own.size < FEWEST:
         return value
+    gain, offset = towards(own, truth)
+    moved: Array = np.maximum(gain * value + offset, lowest(one.inputs.quantity))
+    return moved
+
+
+def towards(own: Array, truth: Array) -> tuple[float, float]:
+    """Gain and offset [unit] that bring a sensor to the truth as far as these hours of both support them."""
     middle, apart = own.mean(), truth - own
     swing = own - middle
     # Towards no change of slope: as if so many hours more had shown none.
     slope = float(swing @ apart) / float(swing @ swing + SLOPE_ROWS * max(swing.var(), 1e-9))
-    level = apart.mean() * own.size / (own.size + LEVEL_ROWS)
-    moved: Array = np.maximum(value + level + slope * (value - middle), lowest(one.inputs.quantity))
-    return moved
+    level = float(apart.mean()) * own.size / (own.size + LEVEL_ROWS)
+    return 1.0 + slope, level - slope * float(middle)
 
 
 def _pairs(one: Colocation, value: Array, other: Colocation, terms: tuple[str, ...]) -> tuple[Array, Array]:

@@ -159,8 +159,8 @@ def drift_command(
     """
     at = instant(now, tz) if now else time.time_ns()
     with opened(data) as (journal, history, network):
-        found = watching.watch(journal, history, network, at, quantity)
-        proposed = watching.proposals(found)
+        seen = watching.watch(journal, history, network, at, quantity)
+        found, proposed = seen.watched, seen.proposals
         watching.keep(journal, proposed, at)
     if html:
         # Plots are needed by this option alone.

@@ -1,6 +1,7 @@
 """Drift: found when it persists, told with its evidence, mended by an entry; what the air does is none."""
 
 import json
+import re
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -26,10 +27,12 @@ from edge.drift import (
     watched,
 )
 from edge.readings import SECOND, Array
+from edge.wire import ID
 from gateway.calibration_entry import NotAccepted, accept
 from gateway.calibration_service import Drifting
-from gateway.calibration_watch import keep, kept, proposals, watch
+from gateway.calibration_watch import keep, kept, watch
 from gateway.command import gongi
+from gateway.command.in_service import iso as moment
 from gateway.live import Live
 from gateway.metrics import Metrics
 from gateway.network import load
@@ -182,11 +185,12 @@ NOW = (BEGIN + DAYS * 86400) * SECOND
 
 
 def test_the_service_finds_the_one_that_drifts(folder: Folder) -> None:
-    found = watch(folder.journal, folder.history, folder.network, NOW)
+    seen = watch(folder.journal, folder.history, folder.network, NOW)
+    found = seen.watched
     runs = {(one.course.node, one.course.kind): one.began is not None for one in found}
     kinds = ("references", "neighbours")
     assert runs == {(node, kind): node == "b" for node in "abcd" for kind in kinds}
-    (mend,) = proposals(found)
+    (mend,) = seen.proposals
     assert (mend.node, mend.kind, mend.proxies) == ("b", "references", ("jung-gu",))
     assert keep(folder.journal, [mend], NOW) == [mend]
     newest = folder.journal.newest()
@@ -310,3 +314,41 @@ def test_a_policy_in_the_files_accepts_within_its_bounds(folder: Folder, gain: f
     assert [entry.serial for entry in entries] == (["P-b"] if accepted else [])
     assert all(entry.since > NOW for entry in entries)  # a running gateway takes it over by itself
     assert metrics.value("recalibrations") == accepted
+
+
+def test_a_travelling_node_asks_for_what_it_shows(tmp_path: Path) -> None:
+    """`t` has its own calibration and has stood four days beside `a`, which has none; the days before, in
+    other air at home, say nothing."""
+    network = tmp_path / "network.toml"
+    away, back = BEGIN + 20 * 86400, BEGIN + 24 * 86400
+    moves = [("2020-01-01", "duri"), (moment(away * SECOND), "hana"), (moment(back * SECOND), "duri")]
+    placed = ", ".join(f'{{since = {at}, site = "{site}", placement = "outdoor"}}' for at, site in moves)
+    traveller = node_text("t").replace(node_text("t").splitlines()[4], f"placed = [{placed}]")
+    own = '[[calibration]]\nid = "lab"\nsince = 2020-01-01\nserial = "P-t"\nquantity = "pm25"\ngain = 0.5\n'
+    network.write_text(SITE + '[[site]]\nid = "duri"\n' + node_text("a") + traveller + own, "utf-8")
+    folder = Folder(tmp_path / "data", network)
+    hours = np.arange(30 * DAY_H)
+    here, there = air(4, hours.size), air(5, hours.size)
+    visit = (hours >= 20 * DAY_H) & (hours < 24 * DAY_H)
+    folder.fill([samples("a", 0.6 * here, 3600), samples("t", 2 * np.where(visit, here, there), 3600)], 40)
+    now = (BEGIN + 30 * 86400) * SECOND
+    seen = watch(folder.journal, folder.history, folder.network, now)
+    (mend,) = seen.proposals
+    assert (mend.node, mend.kind, mend.proxies, mend.hours) == ("a", "travelling", ("t",), 96)
+    assert mend.after < 0.5 * mend.before
+    mended = mend.gain * 0.6 * here[visit] + mend.offset
+    assert np.abs(mended - here[visit]).mean() < 0.5 * np.abs(0.4 * here[visit]).mean()
+    accept(network, mend, now)
+    folder.enter()
+    after = watch(folder.journal, folder.history, folder.network, now + 3600 * SECOND)
+    assert after.proposals == ()  # it has one of its own now
+    folder.close()
+
+
+@pytest.mark.parametrize("node", ["a", "a-node-with-a-very-long-name-123", "a-node-of-18-signs-x"])
+def test_a_proposals_id_can_stand_in_the_files(node: str) -> None:
+    truth = air()
+    mend = proposal(watched(course(drifted(sensor(truth, 2), CHANGES["less"]), sensor(truth, 3), node[:32])))
+    assert mend is not None
+    assert re.fullmatch(ID, mend.id)
+    assert len(mend.id) <= 32
