@@ -102,7 +102,9 @@ def _decide_block(cases: Sequence[Case], policy: Policy) -> Iterable[Answer]:
 def combinations(shape: tuple[int, ...], kinds: tuple[str, ...]) -> Array:
     """All combinations of levels (K × actuators), the smallest levels first."""
     if math.prod(shape) <= MOST:
-        return np.array(list(product(*(range(count) for count in shape))), np.int64).reshape(-1, len(shape))
+        return np.array(list(product(*(range(count) for count in shape))), np.int64).reshape(
+            math.prod(shape), len(shape)
+        )
     together = sorted(set(kinds))
     tops = [max(count for count, kind in zip(shape, kinds, strict=True) if kind == one) for one in together]
     rows = product(*(range(top) for top in tops))
@@ -183,7 +185,7 @@ def _options(cases: Sequence[Case], table: Array, codes: Array) -> Options:
         np.array([[getattr(case.balance, name)] for case in cases]) for name in ("delivered", "passing")
     )
     clean, air = cadr * delivered / volume, flow / volume
-    now = np.array([case.levels for case in cases]).reshape(len(cases), -1)
+    now = np.array([case.levels for case in cases], np.int64).reshape(len(cases), table.shape[1])
     place = np.array([_place(table, row) for row in now])
     rows = np.arange(len(cases))
     changed = table[None] != now[:, None]
@@ -219,13 +221,14 @@ def _place(table: Array, row: Array) -> int:
 
 
 def _count(changed: Array, fixed: Sequence[Sequence[bool]]) -> Array:
-    held: Array = (changed & np.array(fixed, bool).reshape(len(fixed), 1, -1)).sum(axis=2)
+    held: Array = (changed & np.array(fixed, bool).reshape(len(fixed), 1, changed.shape[2])).sum(axis=2)
     return held
 
 
 def _louder(cases: Sequence[Case], table: Array) -> Array:
     most = np.array([[case.loudest(one) for one in case.actuators] for case in cases])
-    over: Array = np.maximum(table[None] - most.reshape(len(cases), 1, -1), 0).sum(axis=2)
+    most = most.reshape(len(cases), 1, table.shape[1])
+    over: Array = np.maximum(table[None] - most, 0).sum(axis=2)
     return over
 
 
@@ -248,7 +251,7 @@ def _pace_codes(cases: Sequence[Case]) -> Array:
         for name in ("switched", "changed")
     )
     recent = np.array([recently(one, now) for one, now in running])
-    least = np.array([_least(case, actuator) for case, actuator in flat], float).reshape(-1, 4).T
+    least = np.array([_least(case, actuator) for case, actuator in flat], float).reshape(len(flat), 4).T
     return permits(level, switched, changed, recent, least, most).reshape(len(cases), count, most)
 
 

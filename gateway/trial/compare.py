@@ -199,7 +199,7 @@ def targets(found: dict[str, Any]) -> dict[str, dict[str, Any]]:
 
 
 def _ratio(one: dict[str, Any], other: dict[str, Any], name: str) -> float:
-    return round(one[name]["mean"] / max(other[name]["mean"], 1e-9), 3)
+    return float(round(one[name]["mean"] / max(other[name]["mean"], 1e-9), 3))
 
 
 def _bounded(value: float, most: float | None = None) -> dict[str, Any]:

@@ -61,7 +61,7 @@ def _x(value: float, top: float) -> float:
 
 def _y(value: float, most: float) -> float:
     # The root spreads what lies near zero, where it matters.
-    return HEIGHT - BOTTOM - (max(value, 0.0) / most) ** 0.5 * (HEIGHT - BOTTOM - TOP)
+    return HEIGHT - BOTTOM - math.sqrt(max(value, 0.0) / most) * (HEIGHT - BOTTOM - TOP)
 
 
 def _axes(top: float, most: float) -> Iterator[str]:
