@@ -112,10 +112,15 @@ class Fleet:
         terms = np.concatenate([one.terms(form.terms)[one.taught] for one in self.members])
         return form.solver(terms, np.concatenate([one.reference[one.taught] for one in self.members]))
 
-    def sums_without(self, place: int) -> Array:
-        """The moments of all members but one."""
-        others: Array = self.sums.others[place][-1]
-        return others
+    def without(self, place: int) -> Solution:
+        """One solution for all members but one."""
+        form, others = self.form, [one for at, one in enumerate(self.members) if at != place]
+        if form.fixed:
+            return Solution((), 0.0)
+        if form.solver is None:
+            return least_squares(self.sums.others[place][-1], form.penalty or TINY, form.stretch)
+        terms = np.concatenate([one.terms(form.terms)[one.taught] for one in others])
+        return form.solver(terms, np.concatenate([one.reference[one.taught] for one in others]))
 
     def value(self, place: int, solution: Solution, rows: Array) -> Array:
         """What a solution says in some rows of a member; none below what its quantity can be."""

@@ -14,11 +14,13 @@ from edge.fit.region import one_site_each
 from edge.fit.sample import Colocation
 from edge.fit.score import DAY, Agreement, Score, agreement, daily, score
 from edge.fit.shift import align
-from edge.fit.solve import Solution, least_squares
+from edge.fit.solve import Solution
 from edge.fit.spread import Coverage, judge, spread
 from edge.readings import Array
 
 BANDS = 8
+UNKNOWN = 2.0
+"""How much wider the fleet's interval is than that of the one sensor that it was learnt from."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,21 +171,19 @@ def _of_fleet(trial: Trial, made: Spread, data: str) -> Correction:
     base = _correction(trial, fleet.members[0], fleet.fleet(), made)
     windows = [_window(one) for one in fleet.members]
     window = min(begin for begin, _ in windows), max(end for _, end in windows)
-    own = _stranger_spread(trial) or made
+    own = _stranger_spread(trial) or replace(made, lower=made.lower * UNKNOWN, upper=made.upper * UNKNOWN)
     whole = replace(base, spread=own, valid=_valid(fleet.members), shift=0)
     return whole.named("", window, data)
 
 
 def _stranger_spread(trial: Trial) -> Spread | None:
     fleet = trial.fleet
-    if len(fleet.members) < 2 or trial.form.solver is not None or trial.form.fixed:
+    if len(fleet.members) < 2:
         return None
     parts = []
     for place, one in enumerate(fleet.members):
-        others = fleet.sums_without(place)
         rows = np.flatnonzero(one.scored)
-        solution = least_squares(others, max(trial.form.penalty, 1e-9), trial.form.stretch)
-        value = fleet.value(place, solution, rows)
+        value = fleet.value(place, fleet.without(place), rows)
         full = np.full(one.reference.size, np.nan)
         full[rows] = value
         around = circumstances(full, one.inputs)[rows]

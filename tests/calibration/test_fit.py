@@ -9,14 +9,14 @@ from edge.correction.inputs import Inputs
 from edge.correction.model import Correction
 from edge.fit.choose import NothingToFit, Trial, choose, compared, trials
 from edge.fit.cross import Fleet
-from edge.fit.fit import Campaign, fit
+from edge.fit.fit import Campaign, _correction, _of_fleet, fit
 from edge.fit.form import FORMS, candidates
 from edge.fit.region import one_site_each
 from edge.fit.score import DAY, agreement, daily, score
 from edge.fit.shift import align, found
 from edge.fit.spread import judge
 from edge.readings import Array
-from tests.calibration.campaign import HOUR, colocation
+from tests.calibration.campaign import HOUR, colocation, fleet
 
 NAMED = {form.name: form for form in FORMS}
 
@@ -196,3 +196,22 @@ def test_a_temperature_may_be_below_zero() -> None:
     value = campaign.nodes[0].correction.value(cold.inputs)
     assert value.min() < -10
     assert abs(value - true).max() < 1
+
+
+@pytest.mark.parametrize("form", ["huber", "monotone", "theil-sen"])
+def test_what_other_solvers_fit_is_less_certain_for_a_stranger_too(form: str) -> None:
+    members = [align(one) for one in fleet(400)]
+    (trial,) = trials(members, [NAMED[form]])
+    made = judge(trial.fleet, 0, trial.values)[0]
+    stranger = _of_fleet(trial, made, "")
+    own = _correction(trial, members[0], trial.fleet.fitted(0), made)
+    inputs = members[0].inputs
+    assert np.nanmean(stranger.apply(inputs).u) > np.nanmean(own.apply(inputs).u)
+
+
+def test_the_fleet_of_one_sensor_is_twice_as_uncertain_as_that_sensor() -> None:
+    campaign = fit([colocation(hours=400)])
+    (node,) = campaign.nodes
+    assert node.correction.spread is not None
+    assert campaign.fleet.spread is not None
+    assert campaign.fleet.spread.upper == 2 * node.correction.spread.upper
