@@ -1,6 +1,8 @@
 """`gongi ca`, `gongi broker`, `gongi node`: as a person calls them, with devices at a real Mosquitto."""
 
 import json
+import subprocess
+import sys
 from base64 import b64encode
 from collections.abc import Iterator
 from pathlib import Path
@@ -179,6 +181,22 @@ def test_with_wait_a_move_ends_by_itself_and_a_refusal_is_named(desk: Desk) -> N
     desk.devices["n2"].word = ""
     assert desk.say("broker", "move", *to)["complete"]
     assert desk.devices["n1"].config["brokers"] == [["new", 8883]]
+
+
+def test_a_killed_call_is_taken_up_where_it_was(desk: Desk) -> None:
+    fixed = ["--network", str(desk.folder / "network.toml"), "--secrets", str(desk.secrets), "--json"]
+    fixed += ["--broker", f"127.0.0.1:{desk.port}", "--register", str(desk.folder / "flashed.csv")]
+    words = ["broker", "move", "--to", "new:8883", "--from", "old:1", "--wait"]
+    first = subprocess.Popen([sys.executable, "-m", "gateway", *words, *fixed], stdout=subprocess.DEVNULL)
+    record = desk.secrets / "renewals" / "broker.json"
+    wait_until(lambda: record.exists() and json.loads(record.read_bytes())["counts"]["proved"] == 2, 30)
+    first.kill()
+    first.wait(10)
+    boots = desk.devices["n1"].boots
+    desk.devices["n3"].on()
+    assert desk.say(*words)["complete"]
+    assert desk.devices["n1"].boots == boots + 1, "the old address goes; nothing before that is asked again"
+    assert [device.config["brokers"] for device in desk.devices.values()] == [[["new", 8883]]] * 3
 
 
 @pytest.mark.parametrize("back", ["", "wifi"])
