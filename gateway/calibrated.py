@@ -6,9 +6,9 @@ import numpy as np
 
 from edge.correction.inputs import Inputs
 from edge.correction.model import Corrected, Correction, CorrectionError
-from edge.correction.term import served
+from edge.correction.term import served, steps
 from edge.quantity import QUANTITIES
-from edge.readings import Array, Flag
+from edge.readings import SECOND, Array, Flag
 from gateway.table import HOUR, Table, Words
 
 CELLS = ("value", "lower", "upper", "u")
@@ -61,5 +61,12 @@ def _devices(
                 f"the form {correction.form} has the terms {', '.join(correction.terms)}",
             )
         step = int(np.median(np.diff(table.time[rows]))) if rows.size > 1 else HOUR
+        if steps(correction.terms) and not 0.5 < step / correction.step < 2:
+            own, fitted = step // SECOND, correction.step // SECOND
+            raise CorrectionError(
+                f"{name} has rows {own} s apart, its correction was fitted on {fitted} s",
+                table.name,
+                f"the form {correction.form} looks at the rows before: average the table first",
+            )
         given = Inputs.of(fleet.quantity, table.time[rows], step, columns)
         yield rows, correction, correction.apply(given)

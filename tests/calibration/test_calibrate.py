@@ -2,16 +2,19 @@
 
 import json
 import re
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
 
+from edge.correction.model import Correction, CorrectionError
+from gateway.calibrated import calibrated
 from gateway.calibration import NoCampaign, colocations, load
 from gateway.command import main
 from gateway.table import read
-from tests.calibration.campaign import START, colocation, fleet, table
+from tests.calibration.campaign import HOUR, START, colocation, fleet, table
 
 if TYPE_CHECKING:
     from playwright.sync_api import Page
@@ -169,3 +172,11 @@ def test_the_page_opens_in_a_browser_and_asks_for_nothing(
     boxes = page.locator("svg").evaluate_all("all => all.map(one => one.getBBox().width)")
     assert len(boxes) == 14
     assert all(300 < width <= 470 for width in boxes)
+
+
+def test_a_table_in_other_steps_than_the_fits_is_refused_by_a_form_that_looks_back(tmp_path: Path) -> None:
+    path = table([colocation(hours=60)], tmp_path / "t.csv")
+    lagged = Correction("lag", "pm25", "linear", terms=("raw", "raw.1"), weights=(0.5, 0.1))
+    assert len(calibrated(read(path, "UTC"), lagged, {})) == 60
+    with pytest.raises(CorrectionError, match="3600 s apart, its correction was fitted on 86400 s"):
+        calibrated(read(path, "UTC"), replace(lagged, step=24 * HOUR), {})
