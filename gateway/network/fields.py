@@ -31,7 +31,7 @@ from gateway.network.shape import (
     yes,
 )
 
-SENSORS = ("pms5003", "pms7003", "scd4x", "other")
+SENSORS = ("pms5003", "pms7003", "sds011", "sps30", "scd4x", "sht4x", "other")
 """Sensor types that nodes carry; `other` is one that Gongi's firmware doesn't drive itself."""
 
 SITINGS = ("urban", "suburban", "roadside", "background", "port")

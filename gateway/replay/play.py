@@ -187,7 +187,8 @@ class Player:
         simulated, least, most = TIME_EVERY
         if now or real >= most or (real >= least and self._now - self._said_time >= simulated):
             self._said_real, self._said_time = time.monotonic(), self._now
-            self._clock.publish(f"{self.root}/time", str(int(self._now)).encode(), qos=0)
+            # What batches wait for may not be lost with a broker.
+            self._clock.publish(f"{self.root}/time", str(int(self._now)).encode(), qos=int(now))
 
     def _tell(self, voice: _Voice) -> None:
         voice.told_real, voice.told_time = time.monotonic(), self._now
