@@ -98,7 +98,7 @@ def retire(**given: Any) -> None:
         work = call.round(record)
         with work.hearing(call.addressed()), shown(call.as_json) as show:
             record.ended = work.run(show)
-    told(record, call.as_json, _following(record))
+    told(record, call.as_json, _following(record), dry_run=call.dry_run)
 
 
 def _following(record: Record) -> str:

@@ -301,7 +301,7 @@ def retire(out: Path | None, reload: tuple[Path, ...], **given: Any) -> None:
         work = call.round(record)
         with work.hearing(call.addressed()), shown(call.as_json) as show_:
             _retire(record, work, place, call.kept, show_)
-    told(record, call.as_json, _following(record))
+    told(record, call.as_json, _following(record), dry_run=call.dry_run)
 
 
 def _dry(record: Record, place: Place, hosts: Sequence[str]) -> str:

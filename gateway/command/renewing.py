@@ -233,7 +233,8 @@ def _samples(devices: Sequence[str]) -> Mapping[str, str]:
 
 
 def told(record: Record, as_json: bool, following: str, **more: Any) -> None:
-    """Say how far it came, who lacks what, and what comes next; exit status 1 where some lack something."""
+    """Say how far it came, who lacks what, and what comes next; exit status 1 where some lack something, but
+    for a dry run."""
     left = lacking(record)
     if as_json:
         facts = {**record.as_json(), "lacking": left, "complete": record.ended, "next": following, **more}
@@ -244,7 +245,7 @@ def told(record: Record, as_json: bool, following: str, **more: Any) -> None:
             click.echo(f"{one['device']} at {one['site']}: lacks “{one['lacks']}”, {heard}", nl=False)
             click.echo(f": {meaning(one['word'])}" if one["word"] else "")
         click.echo(following)
-    if left:
+    if left and not more.get("dry_run"):
         sys.exit(1)
 
 
