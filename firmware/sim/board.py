@@ -36,12 +36,13 @@ class Wire:
         self.address = socket.getaddrinfo(address[0], address[1])[0][-1]
         self.greeting = greeting
         self.connections = 0
-        self._tried = time.ticks_ms() - _RETRY_MS
-        self._socket = None
+        self._tried: object = None
+        self._socket: object = None
 
     def socket(self) -> object | None:
         """Return the connected socket, or None while nobody answers."""
-        if self._socket or time.ticks_diff(time.ticks_ms(), self._tried) < _RETRY_MS:
+        early = self._tried is not None and time.ticks_diff(time.ticks_ms(), self._tried) < _RETRY_MS
+        if self._socket or early:
             return self._socket
         self._tried = time.ticks_ms()
         one = socket.socket()

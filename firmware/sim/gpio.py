@@ -9,7 +9,7 @@ class Gpio:
     def __init__(self, wire: Wire) -> None:
         self._wire = wire
         self._uart = Uart(wire)
-        self._told = (0, None)
+        self._told: tuple = (0, None)
 
     def level(self, n: int) -> None:
         """Drive the output; told once, and again when the wire was cut."""

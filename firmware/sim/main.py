@@ -7,7 +7,8 @@ import vfs
 
 # The application of the source tree is what the cable would have brought. Each module keeps its path, so that
 # is as short as on a board.
-vfs.mount(vfs.VfsPosix(__file__[: -len("sim/main.py")] or "."), "/w")
+home = vfs.VfsPosix(__file__[: -len("sim/main.py")] or ".")  # type: ignore[abstract]  # the stub asks for what C has
+vfs.mount(home, "/w")
 sys.path[:0] = ["/w", "/w/boot"]
 
 from sim.power import main

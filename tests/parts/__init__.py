@@ -10,10 +10,11 @@ import sys
 import sysconfig
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from functools import partial
 
 import pytest
 
-from tests.parts import cortex, influxd
+from tests.parts import cortex, influxd, stubs
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +64,10 @@ PARTS = {
         Part("openssl", program("openssl"), "apt install openssl", ("openssl",)),
         Part("cortex-m3", cortex.find, cortex.ADVICE, cortex.PACKAGES, cortex.build),
         Part("influxd", influxd.find, influxd.ADVICE, build=influxd.build),
+        *(
+            Part(f"{port}-stubs", partial(stubs.find, port), stubs.ADVICE, build=partial(stubs.build, port))
+            for port in ("esp32", "unix")
+        ),
     )
 }
 
