@@ -101,10 +101,9 @@ def covered(new: Network, old: Network) -> bool:
 
 def recalled(tail: Readings, network: Network, newest: Mapping[str, int] | None = None) -> Memory:
     """The memory after a history, as `edge.check.rebuild` has quality control's state."""
-    memory = correct(tail, Memory.empty(), network)[1]
     if not Recipes.of(network).tracks:
-        return memory
-    return memory.told(newest or {})
+        return Memory.empty()
+    return correct(tail, Memory.empty(), network)[1].told(newest or {})
 
 
 @dataclass(frozen=True, slots=True)

@@ -47,7 +47,7 @@ def bench_in(network: Path) -> Iterator[Bench]:
         rmtree(folder)
 
 
-@settings(max_examples=40, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=25, deadline=None, suppress_health_check=list(HealthCheck))
 @given(plays())
 def test_whatever_came_how_values_are_those_of_one_pass(
     network: Path, play: tuple[list[Batch], list[tuple[int, str]]]
