@@ -155,79 +155,77 @@ def choose(rooms: Rooms, options: Options, prices: Prices, outcome: Outcome | No
 
 
 def courses(rooms: Rooms, options: Options, prices: Prices) -> Outcome:
-    """What becomes of each room under each combination: as it is, moved by what its balance says."""
-    as_is = np.stack([rooms.likely, rooms.risk])
+    """What becomes of each room under each combination: as it is, moved by what its balance says.
+
+    Within, arrays are by step first: H × 2 (expected, at risk) × R × K.
+    """
     steps = np.diff(rooms.hours, prepend=0.0)
-    before = np.broadcast_to(rooms.now, as_is.shape[:2])
-    model = before[..., None]
-    moved = np.repeat(model, options.clean.shape[1], axis=2)
-    stale = np.where(np.isnan(rooms.co2), _settled_co2(rooms, options), rooms.co2)
-    co2 = np.repeat(stale[:, None], options.clean.shape[1], axis=1)
-    peak = np.repeat(rooms.now[:, None], options.clean.shape[1], axis=1)
-    dust, excess = np.zeros_like(peak), np.zeros_like(peak)
-    co2_limit = (np.where(_foul(rooms), prices.foul, 1.0) * rooms.co2_limit)[:, None]
+    as_is = np.stack([rooms.likely.T, rooms.risk.T], axis=1)
+    now = np.broadcast_to(rooms.now, as_is.shape[1:])
+    gain, model = _as_is(rooms, options, as_is, now, steps[:, None])
+    loss = rooms.loss.T[..., None] + options.clean + options.flow
+    kept = np.exp(-loss * steps[:, None, None])
+    fed = _gains(rooms, options, gain) * ((1.0 - kept) / loss)[:, None]
+    moved = _advanced(np.repeat(now[..., None], loss.shape[2], axis=2), kept[:, None], fed)
+    course = np.maximum(as_is[..., None] + moved - model[..., None], 0.0)
+    co2 = _breathed(rooms, options, steps[:, None, None])
     weights = steps + TAIL * (np.arange(steps.size) == steps.size - 1)
-    for place, hours in enumerate(steps):
-        gain = _implied(before, as_is[..., place], _was(rooms, options, place), hours)
-        model = _advance(model, gain[..., None], _was(rooms, options, place)[:, None], hours)
-        moved = _advance(moved, _gains(rooms, options, gain, place), _losses(rooms, options, place), hours)
-        course = np.maximum(as_is[..., place, None] + moved - model, 0.0)
-        before = as_is[..., place]
-        co2 = _advance(co2, *_breathing(rooms, options, place), hours)
-        counts = weights[place] * rooms.people[:, place, None]
-        peak = np.maximum(peak, course[1])
-        worse = course[1] > as_is[1, :, place, None] + 1e-6
-        limit = np.where(worse, prices.down, 1.0) * rooms.limit[:, None]
-        dust = dust + counts * np.maximum(course[1] - limit, 0.0)
-        excess = excess + counts * np.maximum(co2 - co2_limit, 0.0)
-    return Outcome(course[0], course[1], peak, co2, dust, excess)
+    counts = (weights[:, None] * rooms.people.T)[..., None]
+    worse = course[:, 1] > as_is[:, 1, :, None] + 1e-6
+    limit = np.where(worse, prices.down, 1.0) * rooms.limit[:, None]
+    borne = (np.where(_foul(rooms), prices.foul, 1.0) * rooms.co2_limit)[:, None]
+    dust = (counts * np.maximum(course[:, 1] - limit, 0.0)).sum(axis=0)
+    excess = (counts * np.maximum(co2 - borne, 0.0)).sum(axis=0)
+    peak = np.maximum(rooms.now[:, None], course[:, 1].max(axis=0))
+    return Outcome(course[-1, 0], course[-1, 1], peak, co2[-1], dust, excess)
+
+
+def _as_is(rooms: Rooms, options: Options, as_is: Array, now: Array, steps: Array) -> tuple[Array, Array]:
+    """The gains [µg/m³/h] (H × 2 × R) that lead along the path as it is, 0 where it falls faster than the
+    room loses, and the path that the balance makes of them."""
+    loss = (rooms.loss.T + options.was_clean + options.was_flow)[:, None]
+    left = np.exp(-loss * steps[:, None])
+    before = np.concatenate([now[None], as_is[:-1]])
+    gain = np.maximum((as_is - before * left) / (1.0 - left) * loss, 0.0)
+    return gain, _advanced(now, left, gain / loss * (1.0 - left))
+
+
+def _advanced(now: Array, kept: Array, fed: Array) -> Array:
+    """The state after each step (H × …): of what was there a share is `kept`, and so much is `fed`."""
+    found = []
+    for share, more in zip(kept, fed, strict=True):
+        now = now * share + more
+        found.append(now)
+    return np.stack(found)
+
+
+def _gains(rooms: Rooms, options: Options, gain: Array) -> Array:
+    """What comes in under each combination [µg/m³/h] (H × 2 × R × K): as it is, more or less by what
+    ventilators bring.
+
+    Where less comes in than the balance expects, all of it is taken for outdoor air that is cleaner on its
+    way in than thought; what comes in beyond it is the room's own.
+    """
+    outdoor, inward = rooms.outdoor.T, rooms.inward.T
+    expected = np.maximum((inward + options.was_inflow) * outdoor, 1e-9)[:, None]
+    share = np.minimum(gain / expected, 1.0)[..., None]
+    inflow = (inward[..., None] + options.flow * options.passing) * outdoor[..., None]
+    own: Array = np.maximum(gain - expected, 0.0)[..., None] + share * inflow[:, None]
+    return own
+
+
+def _breathed(rooms: Rooms, options: Options, steps: Array) -> Array:
+    """CO2 after each step (H × R × K)."""
+    now = np.where(np.isnan(rooms.co2), _settled_co2(rooms, options), rooms.co2)
+    air = rooms.air.T[..., None] + options.flow
+    kept = np.exp(-air * steps)
+    fed = (rooms.breath.T[..., None] / air + FRESH_CO2) * (1.0 - kept)
+    return _advanced(np.repeat(now[:, None], air.shape[2], axis=1), kept, fed)
 
 
 def _foul(rooms: Rooms) -> Array:
     foul: Array = rooms.outdoor[:, 0] > rooms.limit
     return foul
-
-
-def _was(rooms: Rooms, options: Options, place: int) -> Array:
-    rate: Array = rooms.loss[:, place] + options.was_clean + options.was_flow
-    return rate
-
-
-def _losses(rooms: Rooms, options: Options, place: int) -> Array:
-    rate: Array = rooms.loss[:, place, None] + options.clean + options.flow
-    return rate
-
-
-def _gains(rooms: Rooms, options: Options, gain: Array, place: int) -> Array:
-    """What comes in under each combination [µg/m³/h]: as it is, more or less by what ventilators bring.
-
-    Where less comes in than the balance expects, all of it is taken for outdoor air that is cleaner on its
-    way in than thought; what comes in beyond it is the room's own.
-    """
-    outdoor, inward = rooms.outdoor[:, place], rooms.inward[:, place]
-    expected = np.maximum((inward + options.was_inflow) * outdoor, 1e-9)
-    share = np.minimum(gain / expected, 1.0)[..., None]
-    inflow = (inward[:, None] + options.flow * options.passing) * outdoor[:, None]
-    own: Array = np.maximum(gain - expected, 0.0)[..., None] + share * inflow
-    return own
-
-
-def _implied(now: Array, later: Array, loss: Array, hours: float) -> Array:
-    """The gain [µg/m³/h] that leads from `now` to `later`; 0 if it falls faster than `loss`."""
-    left = np.exp(-loss * hours)
-    gain: Array = np.maximum((later - now * left) / (1.0 - left) * loss, 0.0)
-    return gain
-
-
-def _advance(now: Array, gain: Array, loss: Array, hours: float) -> Array:
-    left = np.exp(-loss * hours)
-    after: Array = now * left + gain / loss * (1.0 - left)
-    return after
-
-
-def _breathing(rooms: Rooms, options: Options, place: int) -> tuple[Array, Array]:
-    air = rooms.air[:, place, None] + options.flow
-    return rooms.breath[:, place, None] + air * FRESH_CO2, air
 
 
 def _settled_co2(rooms: Rooms, options: Options) -> Array:

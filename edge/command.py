@@ -1,7 +1,7 @@
 """A command to an actuator: what it says, and when it must be said again."""
 
 import json
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from enum import StrEnum
 
 
@@ -30,7 +30,7 @@ class Command:
 
     def encode(self) -> bytes:
         """The payload of `{root}/{site}/{actuator}/set`."""
-        said = {name: value for name, value in asdict(self).items() if value != ""}
+        said = {name: value for name in self.__slots__ if (value := getattr(self, name)) != ""}
         return json.dumps(said, ensure_ascii=False, separators=(",", ":")).encode()
 
 

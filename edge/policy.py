@@ -46,13 +46,19 @@ def decide(state: RoomState, policy: Policy, actuators: Actuators) -> tuple[Deci
 def decide_all(rooms: Sequence[tuple[RoomState, Actuators]], policy: Policy) -> list[Answer]:
     """The answers for many rooms in one go; rooms with the same numbers of levels are one block of arrays."""
     cases = [_case(state, policy, actuators) for state, actuators in rooms]
-    order = sorted(range(len(cases)), key=lambda place: cases[place].kind)
-    found: dict[int, Answer] = {}
+    found = {place: idle(case) for place, case in enumerate(cases) if case.idle}
+    order = sorted((place for place in range(len(cases)) if place not in found), key=lambda p: cases[p].kind)
     for _, group in groupby(order, key=lambda place: cases[place].kind):
         places = list(group)
         block = [cases[place] for place in places]
         found.update(zip(places, _decide_block(block, policy), strict=True))
     return [found[place] for place in range(len(cases))]
+
+
+def idle(case: Case) -> Answer:
+    """The answer for a room in which nobody is and nothing runs: most rooms, most of the time."""
+    details = {"minutes": case.minutes}
+    return Answer(tuple(Decision(actuator.id, 0, "empty", details) for actuator in case.actuators))
 
 
 def _case(state: RoomState, policy: Policy, actuators: Actuators) -> Case:
@@ -91,7 +97,8 @@ def _decide_block(cases: Sequence[Case], policy: Policy) -> Iterable[Answer]:
     codes = _pace_codes(cases)
     rooms, options = _rooms(cases, policy), _options(cases, table, codes)
     choice = choose(rooms, options, policy.prices)
-    aired = choose(rooms, _windows_open(cases, options, policy), policy.prices)
+    airing_matters = any(case.airs for case in cases)
+    aired = choose(rooms, _windows_open(options, policy), policy.prices) if airing_matters else choice
     for place, case in enumerate(cases):
         candidates = tuple(_candidates(choice, table, place))
         decisions = reasons(case, table, choice, place, codes[place], candidates)
@@ -266,7 +273,7 @@ def _least(case: Case, actuator: Actuator) -> tuple[float, ...]:
     return run, rest, policy.hold_s, policy.max_switches
 
 
-def _windows_open(cases: Sequence[Case], options: Options, policy: Policy) -> Options:
+def _windows_open(options: Options, policy: Policy) -> Options:
     """The same with open windows, which let all outdoor particles pass."""
     flow = options.flow + policy.window
     passing = (options.flow * options.passing + policy.window) / flow

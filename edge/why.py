@@ -12,6 +12,8 @@ from edge.room import Balance
 
 QUIET_LEVEL = 1
 """The highest level in quiet hours of an actuator that names none."""
+AIRED = 0.6
+"""PM2.5 as a share of its limit from which open windows are thought of."""
 GAIN = 0.2
 """Opening the windows is advised where it saves this share of what breaks the limits."""
 
@@ -20,8 +22,8 @@ Details = Mapping[str, float]
 
 @dataclass(frozen=True, slots=True)
 class Case:
-    """One room's question with its limits, levels and fresh inputs (None where stale or bad) worked out; `margin`
-    [µg/m³] is what the value's own uncertainty adds to the risk."""
+    """One room's question with its limits, levels and fresh inputs (None where stale or bad) worked out;
+    `margin` [µg/m³] is what the value's own uncertainty adds to the risk."""
 
     state: RoomState
     policy: Policy
@@ -65,6 +67,24 @@ class Case:
     def price(self) -> float:
         """What a kWh costs."""
         return self.policy.price if self.state.price is None else self.state.price
+
+    @property
+    def idle(self) -> bool:
+        """Whether nobody is there, nothing runs, and nobody has just switched it off by hand."""
+        calm = not self.state.people and self.pm25 is not None and not any(self.levels)
+        return calm and not any(self.hand(actuator) for actuator in self.actuators)
+
+    @property
+    def airs(self) -> bool:
+        """Whether opening its windows may be worth while."""
+        dusty = self.pm25 is not None and self.pm25 > AIRED * self.limit
+        stuffy = self.co2 is not None and self.co2 > self.co2_limit
+        return self.state.occupied and not self.ventilated and (dusty or stuffy)
+
+    @property
+    def ventilated(self) -> bool:
+        """Whether it has a ventilator."""
+        return any(actuator.kind == "ventilator" for actuator in self.actuators)
 
     def running(self, actuator: Actuator) -> Running:
         """What an actuator reports."""
@@ -234,12 +254,11 @@ _KINDS: Mapping[str, Callable[[_Seen, int], tuple[str, Details]]] = {"ventilator
 
 def airing(case: Case, shut: Choice, opened: Choice, place: int) -> Decision | None:
     """What to do with the windows of a room that has no ventilator: advice, as nobody commands a window."""
-    ventilated = any(actuator.kind == "ventilator" for actuator in case.actuators)
-    if ventilated or not case.state.occupied or case.outdoor is None or case.pm25 is None:
+    if case.ventilated or not case.state.occupied or case.outdoor is None or case.pm25 is None:
         return None
     details = _known(limit=case.co2_limit, co2=case.co2, outdoor=case.outdoor, now=case.pm25)
     best, other = shut.cost[place, shut.best[place]], opened.cost[place, opened.best[place]]
-    if other < (1.0 - GAIN) * best - case.policy.prices.start:
+    if case.airs and other < (1.0 - GAIN) * best - case.policy.prices.start:
         stuffy = case.co2 is not None and case.co2 > case.co2_limit
         return Decision("windows", 1, "open-co2" if stuffy else "open", details)
     foul = case.outdoor > case.limit and case.outdoor > case.pm25

@@ -2,8 +2,8 @@
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 from hashlib import sha256
 
 import msgspec
@@ -11,7 +11,7 @@ import structlog
 
 from edge.decision import Ahead, Decision, Measured, Policy, RoomState
 from edge.forecast import Forecaster, Forecasts
-from edge.network import Actuator, Node, Room, Site
+from edge.network import Actuator, Node, Room, Site, Timetable
 from edge.pace import Running
 from edge.policy import Answer, decide_all
 from edge.readings import SECOND
@@ -36,6 +36,40 @@ SWEEP = 10
 """Seconds between two looks for such rooms."""
 PACE = 0.5
 """Seconds between two looks ahead: at more blocks a second, several share one."""
+
+
+@dataclass(frozen=True, slots=True)
+class Local:
+    """A site's local time in one minute: weekday and minute of the day, whether it is a school day, and
+    what a kWh costs."""
+
+    site: Site
+    minute: int
+    weekday: int
+    clock: int
+    school: bool
+    price: float
+
+    @classmethod
+    def at(cls, site: Site, minute: int) -> "Local":
+        """The local time at a minute since 1970, UTC."""
+        moment = datetime.fromtimestamp(minute * 60, UTC).astimezone(site.zone)
+        clock, school = moment.hour * 60 + moment.minute, site.school_day(moment.date())
+        return cls(site, minute, moment.weekday(), clock, school, site.price(moment))
+
+    def within(self, hours: Timetable) -> bool:
+        """Whether it is within these hours."""
+        return hours.occupied(self.weekday, self.clock)
+
+    def until(self, lessons: Timetable, most: int) -> int | None:
+        """Seconds until people come by the timetable, 0 while they are in; None beyond `most` [s]. Midnight
+        ends a day's timetable."""
+        if not self.school:
+            return None
+        if self.within(lessons):
+            return 0
+        waits = [60 * (first - self.clock) for day, first, _ in lessons.weekly if day == self.weekday]
+        return min((wait for wait in waits if 0 < wait <= most), default=None)
 
 
 class Forecast:
@@ -102,6 +136,7 @@ class Decide:
         self._rooms: Rooms | None = None
         self._decided: dict[Key, int] = {}
         self._swept = 0
+        self._times: dict[str, Local] = {}
 
     def __call__(self, block: Block) -> Block:
         now = self._clock.now()
@@ -196,14 +231,14 @@ class Decide:
         return state, actuators
 
     def _state(self, rooms: Rooms, site: Site, room: Room, now: int) -> RoomState:
-        moment = datetime.fromtimestamp(now / SECOND, UTC)
         inside, outside = rooms.nodes.get((site.id, room.id), ()), rooms.nodes.get((site.id, ""), ())
         values = {q: self._measured(inside, q, now) for q in ("pm25", "co2", "temp")}
         outdoor, cold = self._measured(outside, "pm25", now), self._measured(outside, "temp", now)
         warm = values["temp"]
         known = self._live.balances.get((site.id, room.id))
         lead = known.lead_s if known else self._policy.lead_s
-        arrival = self._arrival(site, room, moment, lead)
+        local = self._local(site, now)
+        arrival = local.until(room.timetable, lead)
         return RoomState(
             room=room,
             now=now,
@@ -219,15 +254,18 @@ class Decide:
             interval_s=max((float(node.batch_s) for node in inside), default=60.0),
             balance=known.balance if known else None,
             lead_s=lead,
-            quiet=site.quiet(room.id, moment),
-            price=site.price(moment),
+            quiet=local.within(room.quiet),
+            price=local.price,
             heat=degrees(warm.value, cold.value) if warm and cold else 0.0,
         )
 
-    def _arrival(self, site: Site, room: Room, moment: datetime, lead: int) -> int | None:
-        """Seconds until people come by the timetable, 0 while they are in; None beyond the lead time."""
-        later = range(0, lead + 1, lead // self._policy.steps)
-        return next((s for s in later if site.occupied(room.id, moment + timedelta(seconds=s))), None)
+    def _local(self, site: Site, now: int) -> "Local":
+        """The site's local time, worked out once a minute."""
+        minute = now // (60 * SECOND)
+        known = self._times.get(site.id)
+        if known is None or known.minute != minute or known.site is not site:
+            known = self._times[site.id] = Local.at(site, minute)
+        return known
 
     def _running(self, actuator: Actuator) -> Running:
         """What it reports; a level that changed network files have no more counts as never heard."""
