@@ -23,7 +23,7 @@ Examples:
   gongi node move --network network.toml --broker mqtt.example:8883 --ca secrets/ca.pem --json
 """
 TRIAL_S = 600
-TALK = tuple(option for option in (*PLACES[1:], *TALKING))
+TALK = (*PLACES[1:], *TALKING)
 NETWORK = click.option("--network", type=FILE, help="The network file: which devices there are.")
 
 
@@ -122,7 +122,8 @@ def move(devices: tuple[str, ...], **given: Any) -> None:
     and the register of flashed boards says the new site. Exit status 1 while some haven't moved.
     """
     call = Call(**given)
-    record = call.under_way("site") or _moving(call, devices)
+    record = _going_on(_moving(call, devices), call.under_way("site"))
+    call.leave(record)
     if call.dry_run:
         told(record, call.as_json, f"would move {len(record.lacking(1))} devices", dry_run=True)
         return
@@ -152,6 +153,16 @@ def _moving(call: Call, devices: tuple[str, ...]) -> Record:
     record = Record("site", {"to": {one: stands[one] for one in asked}}, int(time.time()))
     record.members |= {one: Member(one, addresses[one]) for one in asked}
     return record
+
+
+def _going_on(record: Record, earlier: Record | None) -> Record:
+    """The record with what an earlier call began and didn't end."""
+    if earlier is None:
+        return record
+    old, new = earlier.facts["to"], record.facts["to"]
+    to = {**old, **new}
+    members = record.members | {one: at for one, at in earlier.members.items() if old[one] == to[one]}
+    return Record("site", {"to": to}, earlier.begun, members)
 
 
 def _enter(call: Call, record: Record) -> None:

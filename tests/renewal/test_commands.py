@@ -230,11 +230,13 @@ def test_a_device_moves_to_another_site_and_its_old_address_is_cleared(desk: Des
     assert desk.devices["n1"].config["site"] == "duri"
     assert desk.devices["n2"].last == 0
     assert {topic.split("/")[2] for topic in desk.retained() if "/n1/" in topic} == {"duri"}
+    (desk.folder / "network.toml").write_text(network(**{node: ["hana", "duri"] for node in NODES}))
+    assert sorted(desk.say("node", "move", "n2", status=1)["moved"]) == ["n1", "n2"], "n3 isn't forgotten"
     desk.devices["n3"].on()
     said = desk.say("node", "move")
-    assert sorted(said["moved"]) == ["n1", "n3"]
+    assert sorted(said["moved"]) == ["n1", "n2", "n3"]
     assert said["complete"]
-    assert {row["site"] for row in register.newest(desk.folder / "flashed.csv").values()} == {"hana", "duri"}
+    assert {row["site"] for row in register.newest(desk.folder / "flashed.csv").values()} == {"duri"}
     assert desk.say("node", "move")["moved"] == []
 
 
