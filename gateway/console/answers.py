@@ -135,6 +135,9 @@ class RoomNow(Answer):
     values: dict[str, Cell] = Field(description="The highest usable value of the room's nodes, by quantity.")
     limits: dict[str, tuple[float | None, float | None]]
     outlook: OutlookNow | None
+    windows: str = Field(
+        "", description="What to do with its windows, as nobody commands them; empty: nothing."
+    )
     actuators: list[ActuatorNow]
     nodes: list[NodeNow]
 

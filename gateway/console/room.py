@@ -5,6 +5,7 @@ from collections.abc import Iterable, Mapping
 from edge.index.school import limits
 from edge.network import Room, Site
 from edge.quantity import QUANTITIES
+from gateway.console import spoken
 from gateway.console.advice import RANKS
 from gateway.console.answers import Cell, GradeId, NodeNow, OutlookNow, RoomNow, State, Step
 from gateway.console.device import actuator_now, node_now
@@ -35,9 +36,15 @@ def room_now(room: Room | None, site: Site, stands: Iterable[Stand], scene: Scen
         values=values,
         limits=bounds,
         outlook=_outlook(nodes, speaker, scene),
+        windows=_windows(scene, site.id, id),
         actuators=[actuator_now(a, site, scene) for a in scene.places.actuators(site.id, id)] if room else [],
         nodes=nodes,
     )
+
+
+def _windows(scene: Scene, site: str, room: str) -> str:
+    advice = scene.windows.get((site, room))
+    return spoken.reason(advice.reason, scene.words) if advice else ""
 
 
 def _speaking(nodes: list[NodeNow]) -> tuple[dict[str, Cell], str]:

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
+from edge.decision import Decision
 from edge.network import Actuator, Network, Node, Placement, Room, Site, in_force
 from gateway.live import Acting, Alarm, Latest, Live, Outlook
 from gateway.words import Words
@@ -63,6 +64,7 @@ class Scene:
     alarms: tuple[Alarm, ...]
     quarantine: Mapping[str, int]
     refused: str
+    windows: Mapping[tuple[str, str], Decision]
 
     @classmethod
     def of(cls, live: Live, places: Places, words: Words, stalled: bool) -> "Scene":
@@ -79,6 +81,7 @@ class Scene:
             tuple(dict(live.alarms).values()),
             dict(live.quarantine),
             live.refused,
+            dict(live.windows),
         )
 
     @property
