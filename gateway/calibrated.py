@@ -62,9 +62,9 @@ def _devices(
             )
         step = int(np.median(np.diff(table.time[rows]))) if rows.size > 1 else HOUR
         if steps(correction.terms) and not 0.5 < step / correction.step < 2:
-            own, fitted = step // SECOND, correction.step // SECOND
+            here, fitted = step // SECOND, correction.step // SECOND
             raise CorrectionError(
-                f"{name} has rows {own} s apart, its correction was fitted on {fitted} s",
+                f"{name} has rows {here} s apart, its correction was fitted on {fitted} s",
                 table.name,
                 f"the form {correction.form} looks at the rows before: average the table first",
             )

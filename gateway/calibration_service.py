@@ -11,7 +11,8 @@ from edge.drift import HOUR, Proposal
 from edge.network import Network
 from edge.problem import Problem
 from gateway.calibration_entry import accept
-from gateway.calibration_watch import QUANTITIES, keep, watch
+from gateway.calibration_proposal import keep
+from gateway.calibration_watch import QUANTITIES, watch
 from gateway.history import History
 from gateway.journal import Journal
 from gateway.live import Live

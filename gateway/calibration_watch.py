@@ -1,9 +1,7 @@
-"""Drift of the sensors in service: courses from the history, proposals kept in the journal."""
+"""Drift of the sensors in service: courses from the history, and what they ask for."""
 
-import json
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass
-from typing import Any
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -14,7 +12,6 @@ from edge.drift import (
     NEAR,
     RULE,
     Course,
-    Day,
     Proposal,
     Rule,
     Watched,
@@ -25,14 +22,11 @@ from edge.drift import (
 )
 from edge.network import Network, Site
 from edge.readings import SECOND, Array, Flag, Readings
-from gateway.block import Draft
 from gateway.history import History
 from gateway.journal import Journal
 from gateway.reference.nearest import kilometres
 from gateway.reference.store import references
 
-KIND = "proposal"
-"""Blocks that hold proposed recalibrations, each with its evidence."""
 NEAR_KM = 15.0
 """How far [km] a station or another site may be to be a proxy (MOMA for PM: Miskell et al. 2023)."""
 WHOLE = 0.75
@@ -257,48 +251,3 @@ def _course(
     begin = max(begin, int(hours[heard.argmax()])) if heard.any() else begin
     proxy = median_of(near, least)
     return Course(one.node, one.serial, quantity, kind, tuple(near), hours, own[one.node], proxy, begin)
-
-
-# -- kept ---------------------------------------------------------------------------------------------
-
-
-def keep(journal: Journal, found: Sequence[Proposal], at: int) -> list[Proposal]:
-    """Keep proposals in the journal that aren't kept as they are; those that are new under their id."""
-    known = kept(journal)
-    fresh = [one for one in found if one.id not in known or said(known[one.id]) != said(one)]
-    if fresh:
-        journal.commit(at, [Draft(KIND, json.dumps(said(one)).encode(), one.id.encode()) for one in fresh])
-    return [one for one in fresh if one.id not in known]
-
-
-def kept(journal: Journal) -> dict[str, Proposal]:
-    """Each proposal ever made, as it was made last."""
-    found: dict[str, Proposal] = {}
-    for block in reversed(journal.heads(KIND, -1)):
-        body = journal.body(block)
-        one = _proposal(json.loads(body)) if body else None
-        if one is not None:
-            found[one.id] = one
-    return found
-
-
-def said(one: Proposal) -> dict[str, Any]:
-    """A proposal as a JSON object."""
-    days = [{name: _finite(value) for name, value in asdict(day).items()} for day in one.days]
-    return {**asdict(one), "proxies": list(one.proxies), "days": days}
-
-
-def _finite(value: Any) -> Any:
-    return None if isinstance(value, float) and not np.isfinite(value) else value
-
-
-def _proposal(said: Mapping[str, Any]) -> Proposal:
-    days = tuple(_day(**day) for day in said["days"])
-    return Proposal(**{**said, "proxies": tuple(said["proxies"]), "days": days})
-
-
-def _day(day: int, sensor: int, proxy: int, flagged: bool | None, **numbers: float | None) -> Day:
-    gain, offset, p = (
-        float("nan") if numbers[n] is None else float(numbers[n] or 0) for n in ("gain", "offset", "p")
-    )
-    return Day(day, sensor, proxy, gain, offset, p, flagged)

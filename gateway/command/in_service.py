@@ -18,6 +18,7 @@ from edge.drift import Proposal, Watched
 from edge.network import Network
 from edge.problem import Problem
 from edge.readings import SECOND
+from gateway import calibration_proposal as kept
 from gateway import calibration_watch as watching
 from gateway import recompute as work
 from gateway import versions
@@ -161,13 +162,13 @@ def drift_command(
     with opened(data) as (journal, history, network):
         seen = watching.watch(journal, history, network, at, quantity)
         found, proposed = seen.watched, seen.proposals
-        watching.keep(journal, proposed, at)
+        kept.keep(journal, proposed, at)
     if html:
         # Plots are needed by this option alone.
         from gateway.calibration_drift import page
 
         html.write_text(page(found, proposed, lang), encoding="utf-8")
-    report = {"watched": [_watched(one) for one in found], "proposals": [watching.said(p) for p in proposed]}
+    report = {"watched": [_watched(one) for one in found], "proposals": [kept.said(p) for p in proposed]}
     click.echo(json.dumps(report, ensure_ascii=False)) if as_json else _drift(found, proposed)
     if proposed:
         raise SystemExit(1)
@@ -230,7 +231,7 @@ def accept_command(
     if since and backdated:
         raise click.UsageError("either --since or --backdated")
     with opened(data) as (journal, _, __):
-        known = watching.kept(journal)
+        known = kept.kept(journal)
     if proposal not in known:
         listed = ", ".join(list(known)[-8:]) or "none yet: gongi calibrate drift"
         raise Problem(f'there is no proposal "{proposal}"', str(data), f"there are: {listed}")

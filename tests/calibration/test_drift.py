@@ -29,8 +29,9 @@ from edge.drift import (
 from edge.readings import SECOND, Array
 from edge.wire import ID
 from gateway.calibration_entry import NotAccepted, accept
+from gateway.calibration_proposal import keep, kept
 from gateway.calibration_service import Drifting
-from gateway.calibration_watch import keep, kept, watch
+from gateway.calibration_watch import watch
 from gateway.command import gongi
 from gateway.command.in_service import iso as moment
 from gateway.live import Live
