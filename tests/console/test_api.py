@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from edge.decision import Decision
 from edge.readings import SECOND
 from gateway.console import serve_console
 from gateway.console.sample import NOON, values
@@ -56,6 +57,17 @@ def test_a_school_tells_its_rooms_worst_first_with_units(console: Console) -> No
     assert room(site, "2-1")["values"]["co2"]["beyond"] == "high"
     assert [step["horizon_s"] for step in room(site, "2-1")["outlook"]["steps"]] == [600, 1800, 3600]
     assert site["outdoor"]["grade"] == "unhealthy"
+
+
+def test_a_room_says_what_to_do_with_its_windows(console: Console) -> None:
+    details = {"outdoor": 9.0, "now": 41.0, "limit": 1000.0}
+    console.live.windows["hana", "2-1"] = Decision("windows", 1, "open", details)
+    said = [room(get(console, f"/api/v1/sites/hana?lang={lang}"), "2-1")["windows"] for lang in ("en", "ko")]
+    assert said == [
+        "open the windows: outdoor air has 9 µg/m³, indoors 41",
+        "창문을 여세요. 바깥 9 µg/m³, 실내 41",
+    ]
+    assert room(get(console, "/api/v1/sites/hana"), "1-2")["windows"] == ""
 
 
 def test_a_purifier_tells_its_reason_and_whether_it_confirmed(console: Console) -> None:
