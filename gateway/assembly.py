@@ -7,8 +7,8 @@ from typing import Any
 
 from edge.decision import Policy
 from edge.forecast import Forecaster
-from edge.model import PERSISTENCE, Model
 from edge.network import Network
+from edge.predict.model import PERSISTENCE, Model
 from edge.problem import Problem
 from edge.readings import SECOND
 from gateway import versions
@@ -21,13 +21,14 @@ from gateway.doubles import Doubles
 from gateway.foreign import Foreign
 from gateway.hear import Hear
 from gateway.history import History
-from gateway.influx import Settings
+from gateway.influx import Where
 from gateway.intake import Decode
 from gateway.journal import Journal
 from gateway.ledger import Ledger
 from gateway.live import Live
 from gateway.metrics import Metrics
 from gateway.outflow import InfluxCursor
+from gateway.override import Overrides
 from gateway.present import Alarms, Present
 from gateway.recall import recall, remembered
 from gateway.receive import Broker, Receiver
@@ -48,7 +49,7 @@ class Options:
     data: Path
     broker: Broker = field(default_factory=Broker)
     name: str = "gateway"
-    influx: Settings | None = None
+    influx: Where | None = None
     policy: Policy = field(default_factory=Policy)
     archive_quiet: float = 600.0
     train_first: float = 600.0
@@ -94,6 +95,8 @@ class Assembly:
         policy, live, journal, metrics = self.options.policy, self.live, self.journal, self.metrics
         self.foreign = Foreign(live)
         told = (self.send, self.alarms, metrics, self.term, self.foreign)
+        self.overrides = Overrides(live, journal, metrics)
+        self.overrides.recall()
         self.actuate = Actuate(live, journal, policy, *told)
         self.hear = Hear(live, self.ledger, self.actuate, metrics)
         judge = recall(self.ledger, self.history, network, self.present, self.forecaster)
@@ -104,7 +107,7 @@ class Assembly:
         decide = Decide(live, policy, self.actuate, self.forecaster, self.clock, metrics)
         # Blocks name these by hash; a changed model is kept when it comes into force.
         journal.keep(decide.policy_hash, "policy", repr(policy).encode())
-        journal.keep(self.forecaster.model.id, "model", self.forecaster.model.encode().encode())
+        journal.keep(self.forecaster.model.id, "model", self.forecaster.model.encode())
         stages = (
             ("decode", Decode(live, self.clock, metrics, self.foreign)),
             ("deduplicate", Deduplicate(self.ledger, Doubles(journal), self.alarms, metrics)),
@@ -171,13 +174,14 @@ class Assembly:
         if self.options.influx is not None:
             self.influx = InfluxCursor(
                 self.journal,
+                self.history,
                 self.options.influx,
                 lambda: self.live.network,
                 self.clock,
                 self.metrics,
                 self._influx_says,
             )
-            readers.append("influx")
+            readers += ["influx", "means"]
         self.archiving = Archiving(
             self.journal,
             self.archive,

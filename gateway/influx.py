@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, Protocol
 
 from influxdb_client.client.influxdb_client import InfluxDBClient
 from influxdb_client.domain.delete_predicate_request import DeletePredicateRequest
@@ -59,6 +59,10 @@ class Settings:
                 f"not an address: {found['url']}", VARIABLES["url"], "such as http://127.0.0.1:8086"
             )
         return cls(**found)
+
+    def open(self) -> "Bucket":
+        """The bucket, without a word to it yet."""
+        return Bucket(self)
 
 
 # -- what InfluxDB answers ----------------------------------------------------------------------------
@@ -117,6 +121,22 @@ def _wish(header: str) -> float:
     return min(float(header), _LONGEST_WISH) if header.isdecimal() else 0.0
 
 
+class Target(Protocol):
+    """Where lines go; its calls raise `Refused` or `Kept`, nothing else."""
+
+    def write(self, lines: Sequence[str]) -> None: ...
+
+    def erase(self, measurement: str, tags: Mapping[str, str], first: int, last: int) -> None: ...
+
+    def close(self) -> None: ...
+
+
+class Where(Protocol):
+    """Settings that lead to a server."""
+
+    def open(self) -> Target: ...
+
+
 class Bucket:
     """One bucket of an InfluxDB 2; its calls raise `Refused` or `Kept`, nothing else."""
 
@@ -135,9 +155,10 @@ class Bucket:
         service = WriteService(self._client.api_client)
         self._call(service.post_write, body=body, content_encoding="gzip", precision="ns")
 
-    def erase(self, node: str, first: int, last: int) -> None:
-        """Delete the points of `air` that a node has from `first` to `last` [ns], both included."""
-        predicate = f'_measurement="air" AND node="{node}"'
+    def erase(self, measurement: str, tags: Mapping[str, str], first: int, last: int) -> None:
+        """Delete the points with these tags from `first` to `last` [ns], both included."""
+        words = {"_measurement": measurement, **tags}
+        predicate = " AND ".join(f'{key}="{word}"' for key, word in words.items() if word)
         request = DeletePredicateRequest(start=_moment(first), stop=_moment(last), predicate=predicate)
         service = DeleteService(self._client.api_client)
         self._call(service.post_delete, delete_predicate_request=request)

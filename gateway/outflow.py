@@ -3,9 +3,11 @@
 import json
 import random
 import threading
+import time
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Protocol
 
 import structlog
@@ -14,14 +16,21 @@ from edge.network import Network
 from edge.readings import SECOND
 from gateway.block import Block, JournalError
 from gateway.clock import Clock
-from gateway.influx import REASON, Bucket, Kept, Refused, Settings
+from gateway.history import History
+from gateway.influx import REASON, Kept, Refused, Target, Where
 from gateway.journal import Journal
-from gateway.line import OF_KIND, Lines
+from gateway.line import Lines
+from gateway.line_report import OF_KIND, Energy, Report, actuator, reports
+from gateway.means_flow import Averaging, Gone
 
 NAME = "influx"
 KINDS = tuple(OF_KIND)
 LINES = 5000
 POLL_S = 0.5
+KEEP_S = 60.0
+"""How often [s] the list of waiting means is written down; after a crash the blocks since are read again."""
+STATES = 500
+"""Blocks of states that are looked through for each actuator's last one."""
 
 _log = structlog.get_logger(__name__)
 
@@ -51,7 +60,7 @@ class Load:
     """What one step writes: the points to delete first, lines with the block that each is of, and what is
     to be kept of it, (block, line, reason), and counted once it is done."""
 
-    gone: list[tuple[str, int, int]] = field(default_factory=list)
+    gone: list[Gone] = field(default_factory=list)
     lines: list[str] = field(default_factory=list)
     owners: list[int] = field(default_factory=list)
     rejects: list[tuple[int, str, str]] = field(default_factory=list)
@@ -59,7 +68,7 @@ class Load:
     last: int = 0
     blocks: int = 0
 
-    def take(self, block: Block, made: Lines, gone: list[tuple[str, int, int]]) -> None:
+    def take(self, block: Block, made: Lines, gone: list[Gone]) -> None:
         """Add a block's content."""
         self.gone += gone
         self.lines += made.lines
@@ -78,7 +87,8 @@ class Stopping(Exception):
 
 
 class InfluxCursor:
-    """The thread that writes journal blocks to InfluxDB, in order, and moves the cursor `influx` behind them.
+    """The thread that writes journal blocks to InfluxDB, in order, and moves the cursor `influx` behind them;
+    between them the means of what has come.
 
     `network` gives the network files in force; `alarm` gets a clear word when InfluxDB can't be written to or
     the word changes, and an empty one when it can again. Nothing raises out of the thread; it never gives up.
@@ -87,7 +97,8 @@ class InfluxCursor:
     def __init__(
         self,
         journal: Journal,
-        settings: Settings,
+        history: History,
+        settings: Where,
         network: Callable[[], Network],
         clock: Clock,
         meter: Meter,
@@ -102,6 +113,11 @@ class InfluxCursor:
         self.alarm = alarm
         self.backoff = backoff
         self.word = ""
+        self.means = Averaging(journal, history, network, clock.monotonic)
+        self._energy = Energy(self._states)
+        states = partial(actuator, drawn=self._energy)
+        self._of_kind: Mapping[str, Callable[[bytes, Network], Lines]] = {**OF_KIND, "state": states}
+        self._kept = time.monotonic()
         self._failures = 0
         self._stop = threading.Event()
         self._wake = threading.Event()
@@ -124,18 +140,20 @@ class InfluxCursor:
         return not self._thread.is_alive()
 
     def _run(self) -> None:
-        bucket = Bucket(self.settings)
+        bucket = self.settings.open()
         try:
+            self.means.resume(self.journal.cursor(NAME), self._stop.is_set)
             while not self._stop.is_set():
                 self._round(bucket)
         finally:
             bucket.close()
             self.journal.close()
 
-    def _round(self, bucket: Bucket) -> None:
+    def _round(self, bucket: Target) -> None:
         self._wake.clear()
         try:
             busy = self._step(bucket)
+            busy = self._average(bucket) or busy
         except Stopping:
             return
         except Kept as kept:
@@ -150,6 +168,8 @@ class InfluxCursor:
             self._recovered(busy)
 
     def _retry(self, word: str, after: float = 0.0) -> None:
+        self.means.again()
+        self._energy.forget()
         self._failures += 1
         self.meter.count("influx_retries")
         self._tell(word)
@@ -168,19 +188,47 @@ class InfluxCursor:
             self.word = word
             self.alarm(word)
 
-    def _step(self, bucket: Bucket) -> bool:
+    def _step(self, bucket: Target) -> bool:
         """Write the next blocks and move the cursor; False where none waits."""
         load = self._load(self.journal.cursor(NAME))
         if not load.blocks:
             return False
-        for node, first, last in load.gone:
-            self._erase(bucket, load, node, first, last)
+        self._put(bucket, load)
+        return True
+
+    def _average(self, bucket: Target) -> bool:
+        """Make and write a piece of the means that are due; False where none is."""
+        began, now = time.monotonic(), self.clock.now()
+        made = self.means.step(now)
+        self._waits()
+        if made and (made.lines or made.gone):
+            last = self.journal.cursor(NAME)
+            load = Load(list(made.gone), list(made.lines), [last] * len(made.lines), last=last)
+            load.counts["means_written"] += len(made.lines)
+            self._put(bucket, load)
+        if time.monotonic() - self._kept > KEEP_S:
+            self.means.keep(self.journal.cursor(NAME))
+            self._kept = time.monotonic()
+        # History is read by halves of the time: the river's thread has the other half.
+        self._stop.wait(time.monotonic() - began if made else 0.0)
+        return made is not None
+
+    def _put(self, bucket: Target, load: Load) -> None:
+        """Write a load, then move the cursor to its last block and keep what was refused."""
+        for gone in load.gone:
+            self._erase(bucket, load, gone)
         for low in range(0, len(load.lines), LINES):
             self._write(bucket, load, low, min(low + LINES, len(load.lines)))
         at = self.clock.now() or 0
-        self.journal.move(NAME, load.last, [(at, *reject) for reject in load.rejects])
+        self._waits()
+        if load.blocks or load.rejects:
+            self.journal.move(NAME, load.last, [(at, *reject) for reject in load.rejects])
         self._counted(load)
-        return True
+
+    def _waits(self) -> None:
+        now = self.clock.now()
+        self.meter.gauge("means_lag_seconds", self.means.due.lag(now))
+        self.meter.gauge("means_waiting", self.means.waiting(now))
 
     def _counted(self, load: Load) -> None:
         self.meter.count("influx_lines", len(load.lines) - load.counts["influx_rejected"])
@@ -211,11 +259,12 @@ class InfluxCursor:
         self.meter.gauge("influx_lag_blocks", self.journal.newest() - oldest.id + 1 if oldest else 0)
 
     def _take(self, block: Block, load: Load) -> None:
-        gone: list[tuple[str, int, int]] = []
+        gone: list[Gone] = []
         made = Lines([])
         try:
-            gone = _gone(block)
+            gone = _gone(block) if self.network().influx_resolution == "air" else []
             made = self._lines(block)
+            self.means.take(block)
         # A block that can't be read, whatever the cause, is named and passed: those behind it mustn't wait.
         except Exception as error:
             _log.exception("unreadable block", block=block.id, kind=block.kind)
@@ -226,18 +275,24 @@ class InfluxCursor:
     def _lines(self, block: Block) -> Lines:
         if block.body is None:
             return Lines([], {"released": 1})
-        return OF_KIND[block.kind](block.body, self.network())
+        return self._of_kind[block.kind](block.body, self.network())
 
-    def _erase(self, bucket: Bucket, load: Load, node: str, first: int, last: int) -> None:
+    def _states(self) -> list[Report]:
+        """The newest reports of actuators that are written, oldest first."""
+        last = self.journal.cursor(NAME)
+        found = reversed([one for one in self.journal.heads("state", STATES) if one <= last])
+        return [report for one in found for report in reports(self.journal.body(one) or b"[]")]
+
+    def _erase(self, bucket: Target, load: Load, gone: Gone) -> None:
         self._go_on()
         try:
-            bucket.erase(node, first, last)
+            bucket.erase(*gone)
             load.counts["influx_erased"] += 1
         except Refused as refused:
-            load.rejects.append((load.last, f"delete {node} {first}..{last}", refused.reason))
+            load.rejects.append((load.last, f"delete {gone}", refused.reason))
             load.counts["influx_not_erased"] += 1
 
-    def _write(self, bucket: Bucket, load: Load, low: int, high: int) -> None:
+    def _write(self, bucket: Target, load: Load, low: int, high: int) -> None:
         """Write lines `low`..`high` - 1; of what InfluxDB refuses, halve until the bad lines stand alone.
 
         Halves may be written that are in already: writing twice is writing once.
@@ -262,10 +317,12 @@ def _erases(block: Block) -> bool:
     return block.kind == "revision" and bool(block.header)
 
 
-def _gone(block: Block) -> list[tuple[str, int, int]]:
-    """What a revision says to delete: (node, first, last timestamp [ns]); `[node, at]` is one point,
-    `[node, first, last]` all between."""
+def _gone(block: Block) -> list[Gone]:
+    """What a revision says to delete: `[node, at]` is one point, `[node, first, last]` all between."""
     if not _erases(block):
         return []
     entries = json.loads(block.header).get("gone", ())
-    return [(str(node), int(first), int(last[0] if last else first)) for node, first, *last in entries]
+    return [
+        ("air", {"node": str(node)}, int(first), int(last[0] if last else first))
+        for node, first, *last in entries
+    ]

@@ -10,7 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from edge.readings import UNTIMED, Column, Flag, Readings
-from gateway.line import OF_KIND, SPREAD, Unreadable, air, quoted, tags
+from gateway.line import SPREAD, air, quoted, tags
+from gateway.line_report import OF_KIND, Unreadable
 from tests.influx.school import BEGIN, NODES, network, samples
 
 WORDS = st.text(st.characters(codec="utf-8"), max_size=20)

@@ -2,84 +2,21 @@
 
 import json
 import struct
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import replace
-from pathlib import Path
 
 import numpy as np
 import pytest
 
-from edge.network import Network
 from edge.readings import Readings
 from gateway.block import Draft
-from gateway.clock import SystemClock
-from gateway.influx import Bucket, Settings
-from gateway.journal import Journal
 from gateway.line import SPREAD
-from gateway.metrics import Metrics
-from gateway.outflow import NAME, Backoff, InfluxCursor
+from gateway.outflow import NAME, Backoff
 from gateway.reference.observed import Observed
 from gateway.reference.store import drafts
+from tests.influx.flow import Outflow
 from tests.influx.school import NODES, draft, good, network, samples
 from tests.servers import Influx, wait_until
-
-QUICK = Backoff(first=0.02, cap=0.2)
-
-
-class Outflow:
-    """A journal, and cursors that write it to the test's bucket."""
-
-    def __init__(self, folder: Path, influx: Influx) -> None:
-        self.influx = influx
-        self.journal = Journal(folder / "journal.db")
-        self.metrics = Metrics()
-        self.words: list[str] = []
-        self.network: Network = network()
-        self.cursors: list[InfluxCursor] = []
-
-    @property
-    def settings(self) -> Settings:
-        return Settings(self.influx.url, self.influx.token, self.influx.org, self.influx.bucket)
-
-    def commit(self, *drafts: Draft) -> None:
-        for one in drafts:
-            self.journal.commit(1, [one])
-
-    def start(self, backoff: Backoff = QUICK, **changed: str) -> InfluxCursor:
-        settings, say = replace(self.settings, **changed), self.words.append
-        cursor = InfluxCursor(
-            self.journal, settings, lambda: self.network, SystemClock(), self.metrics, say, backoff
-        )
-        self.cursors.append(cursor)
-        cursor.start()
-        return cursor
-
-    def flow(self) -> None:
-        """Start a cursor, let it write all there is, and stop it."""
-        cursor = self.start()
-        self.drained()
-        assert cursor.stop()
-
-    def drained(self) -> None:
-        wait_until(lambda: self.journal.cursor(NAME) == self.journal.newest(), 30)
-
-    def count(self, field: str, where: str = "") -> int:
-        rows = self.influx.query_influxql(f"SELECT count({field}) FROM air {where}")
-        return rows[0]["count"] if rows else 0
-
-    def write(self, line: str) -> None:
-        """One line, past the cursor."""
-        bucket = Bucket(self.settings)
-        bucket.write([line])
-        bucket.close()
-
-
-@pytest.fixture
-def outflow(tmp_path: Path, influx: Influx) -> Iterator[Outflow]:
-    made = Outflow(tmp_path, influx)
-    yield made
-    assert all(cursor.stop() for cursor in made.cursors)
-    made.journal.close()
 
 
 def blocks(number: int, batches: int = 170) -> list[Readings]:

@@ -13,7 +13,7 @@ from gateway import table as tables
 from gateway.archive import Archive
 from gateway.history import History
 from gateway.journal import Journal
-from gateway.line import OF_KIND
+from gateway.line_report import OF_KIND
 from gateway.reference import store
 from gateway.reference.hour import HOUR
 from gateway.reference.observed import Observed, of_table, table
