@@ -7,8 +7,8 @@ from typing import Any
 
 from edge.decision import Policy
 from edge.forecast import Forecaster
+from edge.model import PERSISTENCE, Model
 from edge.network import Network
-from edge.predict.model import PERSISTENCE, Model
 from edge.problem import Problem
 from edge.readings import SECOND
 from gateway import versions
@@ -28,7 +28,6 @@ from gateway.ledger import Ledger
 from gateway.live import Live
 from gateway.metrics import Metrics
 from gateway.outflow import InfluxCursor
-from gateway.override import Overrides
 from gateway.present import Alarms, Present
 from gateway.recall import recall, remembered
 from gateway.receive import Broker, Receiver
@@ -95,8 +94,6 @@ class Assembly:
         policy, live, journal, metrics = self.options.policy, self.live, self.journal, self.metrics
         self.foreign = Foreign(live)
         told = (self.send, self.alarms, metrics, self.term, self.foreign)
-        self.overrides = Overrides(live, journal, metrics)
-        self.overrides.recall()
         self.actuate = Actuate(live, journal, policy, *told)
         self.hear = Hear(live, self.ledger, self.actuate, metrics)
         judge = recall(self.ledger, self.history, network, self.present, self.forecaster)
@@ -107,7 +104,7 @@ class Assembly:
         decide = Decide(live, policy, self.actuate, self.forecaster, self.clock, metrics)
         # Blocks name these by hash; a changed model is kept when it comes into force.
         journal.keep(decide.policy_hash, "policy", repr(policy).encode())
-        journal.keep(self.forecaster.model.id, "model", self.forecaster.model.encode())
+        journal.keep(self.forecaster.model.id, "model", self.forecaster.model.encode().encode())
         stages = (
             ("decode", Decode(live, self.clock, metrics, self.foreign)),
             ("deduplicate", Deduplicate(self.ledger, Doubles(journal), self.alarms, metrics)),
