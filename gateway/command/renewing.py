@@ -28,7 +28,7 @@ from firmware.toolkit.secrets import MASTER, Secrets
 from gateway.network import load
 from gateway.publish import broker_of
 from gateway.receive import Broker
-from gateway.renewal import Member, Record, Round, Terms
+from gateway.renewal import Member, Pace, Record, Round, Terms
 
 FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
 PATH = click.Path(path_type=Path)
@@ -156,7 +156,8 @@ class Call:
         """The talk with the devices."""
         # Standard output is the table's, or the JSON object's.
         structlog.configure(logger_factory=lambda *_: structlog.PrintLogger(sys.stderr))
-        terms = Terms(self.patience, self.wait, self.at_once)
+        pace = Pace(trial=record.facts.get("trial_s", Pace().trial))
+        terms = Terms(self.patience, self.wait, self.at_once, pace)
         path = None if record.kind == "wifi" else self.path(record.kind)
         return Round(record, self.files.root, self.sign, terms, path)
 

@@ -173,7 +173,8 @@ class Course:
             if now > self._trial_until:
                 self._trial_until, member.word = None, "silent since its trial"
             return False
-        if now < self._due or not free or not self._here:
+        # Before its `info` is known, a turn might be one that it has already.
+        if now < self._due or not free or not self._here or self._said is None:
             return False
         step = self._steps[member.done]
         if step.change is None:

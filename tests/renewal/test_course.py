@@ -90,7 +90,9 @@ def test_what_an_old_broker_keeps_does_not_hide_who_is_at_the_new_one() -> None:
     talk = Talk("broker", BROKER)
     for payload in (b"online", b"offline"):
         talk.course.hear("hana", "status", payload, 1.0, UTC, False)
-    assert talk.tick(1)
+    assert not talk.tick(1), "which turn it has isn't known yet"
+    talk.info(live=False, turn=UTC + 5)
+    assert talk.tick(1)["turn"] == UTC + 6
     talk.course.hear("hana", "status", b"offline", 2.0, UTC, True)
     assert not talk.tick(9)
 
