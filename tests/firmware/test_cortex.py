@@ -26,7 +26,7 @@ LONG = {
     "test_numbers_are_never_used_again_whatever_byte_rots",
     "test_power_cuts_at_any_program_or_erase",
 }
-SCRIPTS = ("drivers", "keeping", "saying", "timing")
+SCRIPTS = ("controlling", "drivers", "keeping", "saying", "sending", "timing")
 
 # The tests' own flash lies outside the heap here, too.
 OUTSIDE = """\

@@ -11,6 +11,7 @@ HERE = Path(__file__).parent / "on_device"
 @pytest.mark.parametrize(
     "script",
     [
+        "booting",
         "caring",
         "controlling",
         "drivers",

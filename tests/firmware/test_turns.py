@@ -93,7 +93,8 @@ def test_it_moves_to_another_broker_and_stays_there(
 
 
 def test_from_where_nobody_answers_it_returns_by_itself(ear: Ear, start: Start) -> None:
-    node = start(NODE, update_key=KEY.hex())
+    # Its ticks wrap during the trial: after some 100 s of 240.
+    node = start(NODE, update_key=KEY.hex(), sim={"ticks_start": 0x3FFFFFFF - 100_000})
     wait_until(lambda: ear.heard("obs"))
     ear.say("cmd", command(8, brokers=[["127.0.0.1", free_port()]]))
     assert answer(ear, 8)["trial"]
