@@ -195,7 +195,8 @@ def passed(folder: Folder, kind: str) -> bool:
 def test_influxdb_follows_with_every_point_once(folder: Folder, influx: Influx) -> None:
     """Killed between two pieces, with the writer running all the while."""
     settings = Settings(influx.url, influx.token, influx.org, influx.bucket)
-    cursor = InfluxCursor(folder.journal, settings, lambda: load(folder.file), SystemClock(), Metrics())
+    network = load(folder.file)
+    cursor = InfluxCursor(folder.journal, folder.history, settings, lambda: network, SystemClock(), Metrics())
     cursor.start()
     try:
         wait_until(lambda: passed(folder, "readings"), 60, 0.1)
