@@ -97,7 +97,9 @@ _TOO_LARGE = 413
 _LONGEST_WISH = 600.0
 
 
-def meaning(status: int, body: str, headers: Mapping[str, str]) -> Refused | Kept:
+def meaning(
+    status: int, body: str, headers: Mapping[str, str], advice: Mapping[int, str] = _CONFIGURATION
+) -> Refused | Kept:
     """What an answer other than 2xx means; a 400 that isn't in InfluxDB's own words comes from a proxy."""
     said = _message(body)
     if status == _TOO_LARGE:
@@ -105,7 +107,7 @@ def meaning(status: int, body: str, headers: Mapping[str, str]) -> Refused | Kep
     if status in _REFUSALS and said:
         dropped = re.search(r"dropped=(\d+)", said)
         return Refused(said[:REASON], int(dropped[1]) if dropped else 0)
-    word = _CONFIGURATION.get(status, f"InfluxDB answers {status}")
+    word = advice.get(status, f"InfluxDB answers {status}")
     return Kept(f"{word} ({said})" if said else word, _wish(headers.get("Retry-After", "")))
 
 

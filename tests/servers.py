@@ -1,5 +1,6 @@
 """Real servers for the tests: on free loopback ports, awaited by condition, ended with the test run."""
 
+import base64
 import json
 import os
 import shutil
@@ -153,6 +154,10 @@ class Influx(Server):
     def url(self) -> str:
         return f"http://127.0.0.1:{self.port}"
 
+    @property
+    def authorization(self) -> str:
+        return f"Token {self.token}"
+
     def command(self) -> list[str]:
         return influxd.command(self.program, self.folder, self.port)
 
@@ -188,7 +193,7 @@ class Influx(Server):
     def ask(self, path: str, content: object = None) -> dict[str, Any]:
         """One request with the token: GET, or POST of JSON content."""
         body = None if content is None else json.dumps(content).encode()
-        head = {"Authorization": f"Token {self.token}", "Content-Type": "application/json"}
+        head = {"Authorization": self.authorization, "Content-Type": "application/json"}
         request = urllib.request.Request(self.url + path, body, head)
         try:
             with urllib.request.urlopen(request, timeout=30) as reply:
@@ -210,3 +215,54 @@ class Influx(Server):
     def forget(self) -> None:
         """Delete all that a stopped server holds."""
         shutil.rmtree(self.folder, ignore_errors=True)
+
+
+class OldInflux(Influx):
+    """An InfluxDB 1.6 that wants a login; `bucket` is the database of the running test."""
+
+    user, password = "gongi", "gongi-test-password"
+
+    @property
+    def authorization(self) -> str:
+        return "Basic " + base64.b64encode(f"{self.user}:{self.password}".encode()).decode()
+
+    def command(self) -> list[str]:
+        path, spare = self.folder / "influxdb.conf", free_port()
+        path.write_text(
+            f"""reporting-disabled = true
+bind-address = "127.0.0.1:{spare}"
+[meta]
+dir = "{self.folder}/meta"
+[data]
+dir = "{self.folder}/data"
+wal-dir = "{self.folder}/wal"
+query-log-enabled = false
+[http]
+bind-address = "127.0.0.1:{self.port}"
+auth-enabled = true
+log-enabled = false
+[monitor]
+store-enabled = false
+"""
+        )
+        return [self.program, "run", "-config", str(path)]
+
+    def ready(self) -> bool:
+        try:
+            urllib.request.urlopen(f"{self.url}/ping", timeout=5).close()
+        except OSError:
+            return False
+        return True
+
+    def setup(self) -> None:
+        """Make the first user of an empty server."""
+        self.say(f"CREATE USER {self.user} WITH PASSWORD '{self.password}' WITH ALL PRIVILEGES")
+
+    def new_bucket(self, name: str) -> None:
+        """Make a database and write all that follows there."""
+        self.say(f'CREATE DATABASE "{name}"')
+        self.bucket = name
+
+    def say(self, text: str) -> None:
+        """One statement."""
+        self.ask(f"/query?{urllib.parse.urlencode({'q': text})}", {})

@@ -11,7 +11,7 @@ import structlog
 
 from gateway.clock import CLOCKS
 from gateway.console import create_app, serve_console
-from gateway.influx import Settings
+from gateway.influx1 import configured
 from gateway.receive import Broker
 from gateway.reference.sources import client
 from gateway.serve import Gateway, Options
@@ -57,7 +57,8 @@ def serve(
     """Take samples in from the broker, store each exactly once, look ahead, and switch what cleans the air.
 
     Secrets come from the environment: GONGI_MQTT_USER and GONGI_MQTT_PASSWORD; GONGI_INFLUX_URL,
-    GONGI_INFLUX_TOKEN, GONGI_INFLUX_ORG and GONGI_INFLUX_BUCKET (without a URL nothing goes to InfluxDB).
+    GONGI_INFLUX_TOKEN, GONGI_INFLUX_ORG and GONGI_INFLUX_BUCKET (for an InfluxDB 1.x GONGI_INFLUX_DB,
+    GONGI_INFLUX_USER and GONGI_INFLUX_PASSWORD; without a URL nothing goes to InfluxDB).
     """
     render_logs(as_json)
     (host, port), listening = address(mqtt, "--mqtt"), address(console, "--console")
@@ -67,7 +68,7 @@ def serve(
         data=data,
         broker=Broker(host, port, user, password, mqtt_ca),
         name=name,
-        influx=Settings.of(os.environ),
+        influx=configured(os.environ),
         archive_quiet=archive_quiet,
         # A simulated clock's hours are none that a station has measured.
         references=client(os.environ, data / "reference") if clock == "system" else None,

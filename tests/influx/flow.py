@@ -9,12 +9,13 @@ from gateway.archive import Archive
 from gateway.block import Draft
 from gateway.clock import Clock, SystemClock
 from gateway.history import History
-from gateway.influx import Bucket, Settings
+from gateway.influx import Settings
+from gateway.influx1 import Login
 from gateway.journal import Journal
 from gateway.metrics import Metrics
 from gateway.outflow import NAME, Backoff, InfluxCursor
 from tests.influx.school import network
-from tests.servers import Influx, wait_until
+from tests.servers import Influx, OldInflux, wait_until
 
 QUICK = Backoff(first=0.02, cap=0.2)
 
@@ -33,7 +34,9 @@ class Outflow:
         self.cursors: list[InfluxCursor] = []
 
     @property
-    def settings(self) -> Settings:
+    def settings(self) -> Settings | Login:
+        if isinstance(self.influx, OldInflux):
+            return Login(self.influx.url, self.influx.bucket, self.influx.user, self.influx.password)
         return Settings(self.influx.url, self.influx.token, self.influx.org, self.influx.bucket)
 
     def commit(self, *drafts: Draft) -> None:
@@ -63,7 +66,7 @@ class Outflow:
 
     def write(self, line: str) -> None:
         """One line, past the cursor."""
-        bucket = Bucket(self.settings)
+        bucket = self.settings.open()
         bucket.write([line])
         bucket.close()
 

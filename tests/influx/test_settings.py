@@ -3,6 +3,7 @@
 import pytest
 
 from gateway.influx import Kept, Refused, Settings, SettingsError, meaning
+from gateway.influx1 import Login, configured
 from gateway.outflow import Backoff
 
 FULL = {
@@ -33,6 +34,33 @@ def test_a_missing_variable_is_named(missing: str) -> None:
 def test_an_address_that_is_none_is_named() -> None:
     with pytest.raises(SettingsError, match="GONGI_INFLUX_URL: not an address: influx:8086"):
         Settings.of(FULL | {"GONGI_INFLUX_URL": "influx:8086"})
+
+
+OLD = {"GONGI_INFLUX_URL": "http://old:8086", "GONGI_INFLUX_DB": "air"}
+
+
+def test_a_database_is_an_influxdb_of_version_1() -> None:
+    assert configured(OLD) == Login("http://old:8086", "air")
+    login = configured(OLD | {"GONGI_INFLUX_USER": "gongi", "GONGI_INFLUX_PASSWORD": "secret"})
+    assert login == Login("http://old:8086", "air", "gongi", "secret")
+    assert "secret" not in repr(login)
+    assert configured(FULL) == Settings.of(FULL)
+    assert configured({}) is None
+
+
+@pytest.mark.parametrize(
+    ("said", "names"),
+    [
+        ({"GONGI_INFLUX_DB": "air"}, "GONGI_INFLUX_URL"),
+        (OLD | {"GONGI_INFLUX_URL": "old:8086"}, "not an address"),
+        (OLD | {"GONGI_INFLUX_TOKEN": "secret"}, "GONGI_INFLUX_TOKEN"),
+        ({"GONGI_INFLUX_URL": "http://old:8086", "GONGI_INFLUX_USER": "gongi"}, "GONGI_INFLUX_DB"),
+    ],
+)
+def test_half_of_a_database_or_both_kinds_are_named(said: dict[str, str], names: str) -> None:
+    with pytest.raises(SettingsError, match=names) as error:
+        configured(said)
+    assert "secret" not in str(error.value)
 
 
 PARTIAL = '{"code":"unprocessable entity","message":"partial write: field type conflict dropped=3"}'

@@ -63,6 +63,12 @@ PARTS = {
         ),
         Part("openssl", program("openssl"), "apt install openssl", ("openssl",)),
         Part("cortex-m3", cortex.find, cortex.ADVICE, cortex.PACKAGES, cortex.build),
+        Part(
+            "influxd 1.x",
+            influxd.old,
+            "apt install influxdb, or GONGI_INFLUXD1=/path/to/influxd",
+            ("influxdb",),
+        ),
         Part("influxd", influxd.find, influxd.ADVICE, build=influxd.build),
         *(
             Part(f"{port}-stubs", partial(stubs.find, port), stubs.ADVICE, build=partial(stubs.build, port))

@@ -42,13 +42,18 @@ def find() -> str | None:
     return os.environ.get("GONGI_INFLUXD") or on_path() or built() or engine()
 
 
-def on_path() -> str | None:
-    """The influxd on the PATH if it is a 2.x (Debian's package is 1.6)."""
+def old() -> str | None:
+    """A path of influxd 1.x."""
+    return os.environ.get("GONGI_INFLUXD1") or on_path("1")
+
+
+def on_path(major: str = "2") -> str | None:
+    """The influxd on the PATH if it is of that major version (Debian's package is 1.6)."""
     found = shutil.which("influxd")
     if found is None:
         return None
     says = subprocess.run([found, "version"], capture_output=True, text=True, timeout=30, check=False).stdout
-    return found if re.search(r"InfluxDB v?2\.", says) else None
+    return found if re.search(rf"InfluxDB v?{major}\.", says) else None
 
 
 def engine() -> str | None:
