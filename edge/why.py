@@ -1,5 +1,6 @@
 """Why each actuator of a room has its level: the key of the reason and the numbers that fill it."""
 
+import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
@@ -205,7 +206,7 @@ def _purifier(seen: _Seen, number: int) -> tuple[str, Details]:
         return "empty", details
     if level:
         over = case.pm25 is not None and case.pm25 > case.limit
-        return "over" if over else "cleaning" if case.levels[number] else "ahead", details
+        return "over" if over else "ahead" if seen.peak(alone) > case.limit else "cleaning", details
     if case.outdoor is not None and _airs(seen) and seen.peak(seen.off) > case.limit:
         return "aired", {**details, "outdoor": round(case.outdoor)}
     return "clean" if case.levels[number] else "below", details
@@ -269,6 +270,8 @@ def _details(seen: _Seen, alone: int) -> dict[str, float]:
     case = seen.case
     forecast = float(seen.choice.outcome.value[seen.place, alone])
     levels = _known(now=case.pm25, forecast=forecast, risk=seen.peak(alone), limit=case.limit)
+    if case.pm25 is not None and case.pm25 > case.limit and levels["now"] <= levels["limit"]:
+        levels["now"] = math.ceil(case.pm25 * 10) / 10  # "35 is above 35" is no reason
     return {**levels, "minutes": case.minutes}
 
 
