@@ -1,11 +1,9 @@
 """`gongi ca`: the authority that devices believe, the broker's certificate, and their renewal."""
 
 import base64
-import json
 import sys
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -13,9 +11,10 @@ from typing import Any
 import click
 
 from edge.problem import Problem
-from firmware.toolkit import authority, broker_files
-from firmware.toolkit.authority import BEFORE, CURRENT, NEXT, SERVER, Described
+from firmware.toolkit import authority
+from firmware.toolkit.authority import CURRENT, NEXT
 from firmware.toolkit.secrets import Secrets
+from gateway.command.certificates import Place, described, say
 from gateway.command.credentials import options
 from gateway.command.renewing import FILE, PATH, PLACES, TALKING, Call, shown, told
 from gateway.renewal import Record, Round
@@ -48,47 +47,6 @@ RELOAD = click.option(
 JSON = click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 
 
-@dataclass(frozen=True, slots=True)
-class Place:
-    """Where the broker's certificate is, and who is told of a new one."""
-
-    secrets: Path
-    out: Path | None
-    reload: tuple[Path, ...]
-
-    @property
-    def folder(self) -> Path:
-        """The broker's folder."""
-        return self.out or self.secrets / "mosquitto"
-
-    @property
-    def server(self) -> Path:
-        """The broker's certificate."""
-        return self.folder / f"{SERVER}.crt"
-
-    def hosts(self, asked: Sequence[str]) -> tuple[str, ...]:
-        """The broker's names: those asked for, else those that it has. Raises `Problem`."""
-        found = tuple(asked) or (
-            authority.describe(self.server, "server").hosts if self.server.exists() else ()
-        )
-        if not found:
-            raise Problem(
-                "the broker's names aren't known", str(self.server), "say --host NAME, each one once"
-            )
-        return found
-
-    def issue(self, by: str, hosts: Sequence[str]) -> None:
-        """A new certificate, and the broker told."""
-        broker_files.ignored(self.folder)
-        authority.issue(self.secrets / by, hosts, self.folder)
-        self.tell()
-
-    def tell(self) -> None:
-        """Let the brokers read their files anew."""
-        for path in self.reload:
-            broker_files.reload(path)
-
-
 @click.group(epilog=EPILOG)
 def ca() -> None:
     """Keep the authority that devices believe, and the broker's certificate by it.
@@ -113,7 +71,7 @@ def make(hosts: tuple[str, ...], name: str, secrets: Path, out: Path | None, as_
     authority.make(Secrets(secrets), CURRENT, name)
     place.issue(CURRENT, wanted)
     authority.keep_before(place.folder)
-    _say(_described(place), as_json)
+    say(described(place), as_json)
 
 
 @ca.command(epilog="Example: gongi ca issue --reload /run/mosquitto/mosquitto.pid")
@@ -136,7 +94,7 @@ def issue(
         and authority.signed_by(place.server, secrets / NEXT)
     )
     place.issue(NEXT if later else CURRENT, place.hosts(hosts))
-    _say(_described(place), as_json)
+    say(described(place), as_json)
 
 
 @ca.command(epilog="Example: gongi ca show --json")
@@ -149,47 +107,12 @@ def show(secrets: Path, out: Path | None, as_json: bool) -> None:
     Exit status 1 where one has ended or ends soon: an authority within two years, the broker's certificate
     within 90 days.
     """
-    found = _described(Place(secrets, out, ()))
+    found = described(Place(secrets, out, ()))
     if not found:
         raise Problem("there is no authority", str(secrets / CURRENT), "gongi ca make --host NAME")
-    _say(found, as_json)
+    say(found, as_json)
     if any(one.warning(datetime.now(UTC)) for one in found):
         sys.exit(1)
-
-
-def _described(place: Place) -> list[Described]:
-    files = [(place.secrets / name, "authority") for name in (CURRENT, NEXT)]
-    files += [(place.folder / f"{name}.crt", "server") for name in (SERVER, BEFORE)]
-    return [authority.describe(path, role) for path, role in files if path.exists()]
-
-
-def _say(found: Sequence[Described], as_json: bool) -> None:
-    now = datetime.now(UTC)
-    rows = [
-        {
-            "file": str(one.path),
-            "role": one.role,
-            "name": one.name,
-            "id": one.id,
-            "sha256": one.fingerprint,
-            "hosts": one.hosts,
-            "issuer": one.issuer,
-            "ends": one.ends.strftime("%Y-%m-%dT%H:%M:%SZ"),
-            "der_bytes": one.der_bytes,
-            "warning": one.warning(now) or None,
-        }
-        for one in found
-    ]
-    if as_json:
-        click.echo(json.dumps({"certificates": rows}))
-        return
-    for row in rows:
-        hosts = f" for {', '.join(row['hosts'])}" if row["hosts"] else ""  # type: ignore[arg-type]  # of texts
-        click.echo(f"{row['file']}: {row['role']} “{row['name']}”{hosts}")
-        click.echo(
-            f"  by {row['issuer']}, until {row['ends']}" + (f": {row['warning']}" if row["warning"] else "")
-        )
-        click.echo(f"  SHA-256 {row['sha256']}")
 
 
 @ca.command(
