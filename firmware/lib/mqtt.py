@@ -107,8 +107,8 @@ class Client:
             pipe.put(_head(0x32 | retain, pipe.total))
             self._publish(topic, fill)
             pipe.flush()
-        except MemoryError as error:  # half a packet is no packet
-            self._end(OSError(error))
+        except Exception as error:  # half a packet is no packet
+            self._end(OSError(str(error)))
             raise
 
     def _publish(self, topic: str, fill: object) -> None:

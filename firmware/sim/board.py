@@ -9,10 +9,9 @@ from micropython import const
 
 _RETRY_MS = const(500)
 _PIECE = const(256)
-SILENT = (errno.EAGAIN,)
 
 
-class SimTicks(tick.Ticks):
+class Ticks(tick.Ticks):
     """Ticks and sleeps `speed` times as fast as the machine's; they begin at `start`."""
 
     def __init__(self, speed: int, start: int) -> None:
@@ -78,7 +77,7 @@ class Uart:
             line.setblocking(False)
             data = line.recv(_PIECE)
         except OSError as error:
-            if error.errno not in SILENT:
+            if error.errno != errno.EAGAIN:
                 self._wire.lost()
             return None
         if not data:
@@ -108,7 +107,7 @@ class Board:
         sim = config["sim"]
         self.cause = cause
         self.slots = slots
-        self.ticks = SimTicks(sim.get("speed", 1), sim.get("ticks_start", 0))
+        self.ticks = Ticks(sim.get("speed", 1), sim.get("ticks_start", 0))
         self._buses: dict = {}
         self._config = config
 

@@ -11,19 +11,20 @@ import sys
 import time
 
 import vfs
+from micropython import const
 from sim.flash import mount
 from slots import Slots
 
-FLASH = "/flash"
-# A crash on a board is followed by the boot's own time.
-PAUSE_S = {"reboot": 0, "update": 0, "turn": 0}
+_FLASH = const("/flash")
 # With `sim.exit` every boot is a process of its own, begun with its cause, and so has a heap of its own.
-EXITS = {"crash": 70, "reboot": 71, "update": 72, "turn": 71}
+_CRASH = const(70)
+_REBOOT = const(71)
+_UPDATE = const(72)
 
 
 def boot(config: dict, cause: str) -> str:
     """Run one boot, from the flash to the end of the application; return its cause."""
-    slots = Slots(FLASH)
+    slots = Slots(_FLASH)
     sys.path[:0] = slots.begin()
     try:
         from lib.start import run
@@ -47,14 +48,15 @@ def main() -> int:
     while True:
         with open(sys.argv[1]) as file:
             config = json.load(file)
-        mount(config["sim"], FLASH)
+        mount(config["sim"], _FLASH)
         cause = boot(config, cause)
-        vfs.umount(FLASH)
+        vfs.umount(_FLASH)
         if config["sim"].get("exit"):
-            return EXITS.get(cause, 70)
+            return _UPDATE if cause == "update" else _REBOOT if cause in ("reboot", "turn") else _CRASH
         sys.path[:] = path
         for name in [name for name in sys.modules if name not in modules]:
             del sys.modules[name]
         gc.threshold(-1)
         gc.collect()
-        time.sleep(PAUSE_S.get(cause, config["sim"].get("crash_s", 2)))
+        if cause not in ("reboot", "update", "turn"):  # a crash on a board is followed by the boot's own time
+            time.sleep(config["sim"].get("crash_s", 2))

@@ -1,6 +1,11 @@
 """A Wi-Fi station among access points that the configuration's `sim.points` names, for whole devices."""
 
-GONE, WRONG, JOINING, UP = 201, 202, 1001, 1010
+from micropython import const
+
+_GONE = const(201)
+_WRONG = const(202)
+_JOINING = const(1001)
+_UP = const(1010)
 
 
 class Radio:
@@ -8,7 +13,7 @@ class Radio:
 
     def __init__(self, points: dict) -> None:
         self.points = points
-        self._state = JOINING
+        self._state = _JOINING
 
     def active(self, on: bool) -> None:
         """Nothing."""
@@ -18,15 +23,15 @@ class Radio:
 
     def connect(self, name: str, password: str | None) -> None:
         """Be in the network, or know why not."""
-        self._state = GONE if name not in self.points else UP if self.points[name] == password else WRONG
+        self._state = _GONE if name not in self.points else _UP if self.points[name] == password else _WRONG
 
     def disconnect(self) -> None:
         """Leave."""
-        self._state = JOINING
+        self._state = _JOINING
 
     def isconnected(self) -> bool:
         """Return whether it is in a network."""
-        return self._state == UP
+        return self._state == _UP
 
     def status(self) -> int:
         """Return the state's number."""
