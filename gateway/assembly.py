@@ -7,8 +7,8 @@ from typing import Any
 
 from edge.decision import Policy
 from edge.forecast import Forecaster
-from edge.model import PERSISTENCE, Model
 from edge.network import Network
+from edge.predict.model import PERSISTENCE, Model
 from edge.problem import Problem
 from edge.readings import SECOND
 from gateway import versions
@@ -104,7 +104,7 @@ class Assembly:
         decide = Decide(live, policy, self.actuate, self.forecaster, self.clock, metrics)
         # Blocks name these by hash; a changed model is kept when it comes into force.
         journal.keep(decide.policy_hash, "policy", repr(policy).encode())
-        journal.keep(self.forecaster.model.id, "model", self.forecaster.model.encode().encode())
+        journal.keep(self.forecaster.model.id, "model", self.forecaster.model.encode())
         stages = (
             ("decode", Decode(live, self.clock, metrics, self.foreign)),
             ("deduplicate", Deduplicate(self.ledger, Doubles(journal), self.alarms, metrics)),

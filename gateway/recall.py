@@ -7,9 +7,9 @@ import numpy as np
 from edge.calibrate import recalled
 from edge.check import WINDOW, rebuild
 from edge.correction.memory import Memory
-from edge.feature import DEPTH
 from edge.forecast import Forecaster
 from edge.network import Network
+from edge.predict.ring import DEPTH
 from edge.readings import SECOND, Array, Readings, concat
 from gateway.history import History
 from gateway.ledger import Ledger

@@ -50,7 +50,7 @@ class Retraining:
             self._alarms.raised("model-refused", "model", reason=str(error))
             return
         if model is not None:
-            self._journal.keep(model.id, "model", model.encode().encode())
+            self._journal.keep(model.id, "model", model.encode())
             self._forecaster.model = model
             self._alarms.cleared("model-refused", "model")
             log.info("model in force", model=model.id, beats_persistence_at_s=model.installed)

@@ -1,4 +1,4 @@
-"""Models on disk and their training: from the history or an exchange table to `models/current.json`."""
+"""Models on disk and their training: from the history to `models/current.model`."""
 
 import json
 import os
@@ -9,18 +9,16 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Protocol
 
-import numpy as np
-
-from edge.lessons import Grid, Past, Series
-from edge.model import HORIZONS, PERSISTENCE, Model, ModelError
+from edge.forecast import check_rooms
+from edge.learn.train import Report, train
 from edge.network import Network
-from edge.problem import Problem
+from edge.predict.model import PERSISTENCE, Model, ModelError
+from edge.predict.series import History, Series
 from edge.readings import SECOND, Readings
-from edge.train import Report, train
 from gateway.journal import Journal
-from gateway.table import Table
+from gateway.lesson import NothingToLearn
 
-CURRENT = "current.json"
+CURRENT = "current.model"
 """The model in force, in its folder; each model also stands there under its id, with its report beside it."""
 
 DAYS = 30
@@ -32,10 +30,6 @@ Actions = Iterable[tuple[int, str, int]]
 
 Progress = Callable[[int, int], None]
 """Told how much is done, of how much."""
-
-
-class NothingToLearn(Problem):
-    """There isn't enough to train a model from."""
 
 
 class Reader(Protocol):
@@ -58,22 +52,31 @@ def load(path: Path) -> Model:
 def load_current(folder: Path) -> Model:
     """The model in force in a folder, persistence where there is none; raises `ModelError`."""
     path = folder / CURRENT
-    return load(path) if path.exists() else PERSISTENCE
+    return _for_rooms(path) if path.exists() else PERSISTENCE
 
 
 def save(model: Model, report: Report, folder: Path) -> Path:
     """Put a model in force: its file, its report, and then at once the current one."""
     folder.mkdir(parents=True, exist_ok=True)
-    path = folder / f"{model.id}.json"
+    path = folder / f"{model.id}.model"
     _write(path, model.encode())
-    _write(folder / f"{model.id}.report.json", json.dumps(described(model, report)))
+    _write(folder / f"{model.id}.report.json", json.dumps(described(model, report)).encode())
     _write(folder / CURRENT, model.encode())
     return path
 
 
-def _write(path: Path, text: str) -> None:
+def _for_rooms(path: Path) -> Model:
+    model = load(path)
+    try:
+        check_rooms(model)
+    except ModelError as error:
+        raise ModelError(error.what, str(path), error.advice) from error
+    return model
+
+
+def _write(path: Path, data: bytes) -> None:
     draft = path.with_name(f"{path.name}.{os.getpid()}.tmp")
-    draft.write_text(text, encoding="utf-8")
+    draft.write_bytes(data)
     draft.replace(path)
 
 
@@ -82,6 +85,7 @@ def described(model: Model, report: Report) -> dict[str, object]:
     return {
         "model": model.id,
         "quantity": model.quantity,
+        "bytes": len(model.encode()),
         "installed": list(model.installed),
         **asdict(report),
     }
@@ -105,7 +109,7 @@ class Watched:
         if stamp == self._seen:
             return None
         self._seen = stamp
-        return load(self._path)
+        return _for_rooms(self._path)
 
 
 def retrain(
@@ -120,7 +124,7 @@ def retrain(
     runs beside the gateway in a thread of its own. Raises `NothingToLearn`."""
     _take_a_back_seat()
     start = now - days * _DAY
-    past = Past(start, now)
+    past = History(start, now)
     nodes = _chosen(network, now)
     for day in range(days):
         past.add(history.read(start + day * _DAY, min(start + (day + 1) * _DAY, now), nodes))
@@ -141,30 +145,13 @@ def actions_of(journal: Journal, since: int) -> Iterator[tuple[int, str, int]]:
                 yield said["at"], said["device"], said["payload"]["level"]
 
 
-def train_table(
-    table: Table,
-    network: Network | None = None,
-    tz: str = "Asia/Seoul",
-    quantity: str = "pm25",
-    horizons: Sequence[int] = HORIZONS,
-) -> tuple[Model, Report]:
-    """A model from an exchange table; without network files every device is a room of its site, unless its
-    `placement` is `outdoor`. Raises `NothingToLearn`."""
-    if quantity not in table.numbers:
-        columns = ", ".join(table.numbers)
-        raise NothingToLearn(f"no column {quantity}", table.name, f"its columns are {columns}")
-    return _trained(_series(table, network, tz, quantity), quantity, horizons)
-
-
-def _trained(
-    past: Sequence[Series], quantity: str = "pm25", horizons: Sequence[int] = HORIZONS
-) -> tuple[Model, Report]:
-    model, report = train(past, horizons, quantity)
-    if all(verdict.rmse is None for verdict in report.verdicts):
+def _trained(past: Sequence[Series]) -> tuple[Model, Report]:
+    model, report = train(past)
+    if not report.turns:
         rows = max((verdict.taught for verdict in report.verdicts), default=0)
         raise NothingToLearn(
-            f"{len(past)} rooms with at most {rows} minutes to learn from",
-            advice="some 11 hours of one room are the least, two weeks are good",
+            f"{len(past)} rooms with {rows} minutes to learn from",
+            advice="some 10 hours of one room are the least, two weeks are good",
         )
     return model, report
 
@@ -177,33 +164,6 @@ def _chosen(network: Network, now: int) -> frozenset[str]:
     sites = {places[name].site for name in kept}
     outdoors = (name for name, place in places.items() if not place.room and place.site in sites)
     return frozenset((*kept, *outdoors))
-
-
-def _series(table: Table, network: Network | None, tz: str, quantity: str) -> tuple[Series, ...]:
-    device, value = table.device, table.numbers[quantity]
-    sites, rooms, grids = {}, {}, {}
-    for code, name in enumerate(device.names):
-        rows = np.flatnonzero((device.code == code) & np.isfinite(value))
-        if not rows.size:
-            continue
-        grids[name] = Grid.of(table.time[rows], value[rows])
-        place = network.placed(name, int(table.time[rows[-1]])) if network else None
-        if network and place is None:
-            raise Problem(f"{name} isn't a node of the network", table.name, "leave --network out, or add it")
-        sites[name] = place.site if place else _word(table, "site", int(rows[0]))
-        rooms[name] = bool(place.room) if place else _word(table, "placement", int(rows[0])) != "outdoor"
-    outdoors = {sites[name]: grids[name] for name in grids if not rooms[name]}
-    zones = {site: network.sites[site].tz if network else tz for site in sites.values()}
-    return tuple(
-        Series.of(name, zones[sites[name]], own, outdoors.get(sites[name]))
-        for name, own in sorted(grids.items())
-        if rooms[name]
-    )
-
-
-def _word(table: Table, column: str, row: int) -> str:
-    words = table.words.get(column)
-    return words.names[words.code[row]] if words else ""
 
 
 def _take_a_back_seat() -> None:

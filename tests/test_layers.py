@@ -33,7 +33,7 @@ IMPORTERS = {
     "cryptography": {"firmware/toolkit/authority.py"},
 }
 # What edge may import beside itself and the pure part of the standard library.
-EDGE = {"edge", "numpy", "msgspec", "sklearn", "lightgbm"}
+EDGE = {"edge", "numpy", "msgspec", "sklearn", "lightgbm", "threadpoolctl"}
 LONGEST_FUNCTION = 40
 
 

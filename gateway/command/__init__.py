@@ -21,6 +21,7 @@ COMMANDS: dict[str, str] = {
     "reference": "gateway.command.reference:reference",
     "ota": "gateway.command.ota:ota",
     "train": "gateway.command.train:train",
+    "evaluate": "gateway.command.evaluate:evaluate",
     "room": "gateway.command.room:room",
     "bench": "gateway.command.bench:bench",
     "flash": "gateway.command.flash:flash",

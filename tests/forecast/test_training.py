@@ -2,33 +2,33 @@
 
 import json
 import os
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 from click.testing import CliRunner
 
-from edge.model import PERSISTENCE, Model, ModelError
-from edge.problem import Problem
+from edge.learn.train import train
+from edge.predict.model import PERSISTENCE, Model, ModelError, persistence
 from edge.readings import Readings, concat
-from edge.train import train
 from gateway import table
 from gateway.archive import Archive
 from gateway.block import Draft
+from gateway.command.evaluate import evaluate
 from gateway.command.train import train as command
 from gateway.history import History
 from gateway.journal import Journal
+from gateway.lesson import NothingToLearn
 from gateway.pack import pack
 from gateway.training import (
     CURRENT,
-    NothingToLearn,
     Watched,
     actions_of,
     load,
     load_current,
     retrain,
     save,
-    train_table,
 )
 from tests.forecast.school import NETWORK, NODES, START, block, day_of, ns
 
@@ -58,7 +58,7 @@ def test_the_history_teaches_as_its_readings_do(tmp_path: Path, readings: Readin
     history = History(journal, Archive(tmp_path / "archive", journal))
     done: list[tuple[int, int]] = []
     model, report = retrain(history, NETWORK, ns(END), days=3, progress=lambda *step: done.append(step))
-    assert (report.rooms, model.installed) == (3, (600, 1800, 3600))
+    assert (report.places, model.installed) == (3, (600, 1800, 3600))
     assert done == [(1, 3), (2, 3), (3, 3)]
     assert report.taught[0] == START
     again, _ = retrain(history, NETWORK, ns(END), days=3)
@@ -74,7 +74,7 @@ def test_what_actuators_said_comes_from_the_journal(tmp_path: Path, readings: Re
     knowing, _ = retrain(
         history, NETWORK, ns(END), 3, [(ns(START + 3600 * n), "p", n % 3) for n in range(48)]
     )
-    assert "cleaning" in knowing.features
+    assert "cleaning" in [one.name for one in knowing.columns]
     journal.close()
 
 
@@ -88,20 +88,6 @@ def test_an_empty_history_is_named(tmp_path: Path) -> None:
 def written(readings: Readings, path: Path) -> Path:
     table.write(readings, path)
     return path
-
-
-def test_a_table_with_its_network_teaches_what_the_history_does(tmp_path: Path, readings: Readings) -> None:
-    path = written(readings, tmp_path / "rooms.parquet")
-    model, report = train_table(table.read(path), NETWORK)
-    assert report.rooms == 3
-    assert [one.horizon_s for one in report.verdicts] == [600, 1800, 3600]
-    assert "outdoor" in model.features
-
-
-def test_a_node_that_the_network_lacks_is_named(tmp_path: Path) -> None:
-    stranger = block([("x", START, 1.0, 1)], ("x",))
-    with pytest.raises(Problem, match="x isn't a node"):
-        train_table(table.read(written(stranger, tmp_path / "rooms.parquet")), NETWORK)
 
 
 def test_a_saved_model_is_in_force_at_once(tmp_path: Path, readings: Readings) -> None:
@@ -124,24 +110,47 @@ def test_a_broken_model_is_refused_once_with_its_file(tmp_path: Path) -> None:
         watched.changed()
     assert watched.changed() is None
     with pytest.raises(ModelError, match="nowhere"):
-        load(tmp_path / "nowhere.json")
+        load(tmp_path / "nowhere.model")
 
 
-def test_the_command_puts_a_table_s_model_in_force(tmp_path: Path, readings: Readings) -> None:
-    path = written(readings, tmp_path / "rooms.csv.gz")
-    done = CliRunner().invoke(command, ["--table", str(path), "--out", str(tmp_path / "models"), "--json"])
+def test_a_model_for_hours_is_refused_for_rooms(tmp_path: Path) -> None:
+    (tmp_path / CURRENT).write_bytes(replace(persistence(), unit_s=3600).encode())
+    with pytest.raises(ModelError, match="3600 s"):
+        Watched(tmp_path).changed()
+
+
+def test_a_table_s_model_is_judged_on_what_it_has_not_seen(tmp_path: Path, readings: Readings) -> None:
+    path, model = str(written(readings, tmp_path / "rooms.csv.gz")), str(tmp_path / "rooms.model")
+    page, other = tmp_path / "model.html", tmp_path / "judged.html"
+    done = CliRunner().invoke(command, [path, "--rows", "--out", model, "--json", "--html", str(page)])
     assert done.exit_code == 0, done.output
     said = json.loads(done.stdout)
-    assert (
-        load_current(tmp_path / "models").id
-        == said["model"]
-        == Model.decode(Path(said["file"]).read_bytes()).id
-    )
+    assert Model.decode(Path(model).read_bytes()).id == said["model"]
     assert [one["horizon_s"] for one in said["verdicts"]] == [600, 1800, 3600]
+    asked = [model, path, "--rows", "--json", "--against", "ridge", "--html", str(other)]
+    judged = CliRunner().invoke(evaluate, asked)
+    assert judged.exit_code == 0, judged.output
+    told = json.loads(judged.stdout)
+    assert [one["horizon"] for one in told["horizons"]] == ["10m", "30m", "1h"]
+    assert set(told["horizons"][0]) >= {"r2", "mae", "rmse", "skill_persistence", "coverage", "onset"}
+    onset = {"precision", "recall", "f1", "average_precision", "lead_time", "eer"}
+    assert set(told["horizons"][0]["onset"]) >= onset
+    assert told["against"]["ridge"][0]["r2"] is not None
+    for html in (page.read_text(), other.read_text()):
+        assert "<svg" in html
+        assert "http" not in html.replace("http://www.w3.org", "")
 
 
 @pytest.mark.parametrize(
-    "wrong", [[], ["--history", ".", "--table", os.devnull], ["--history", "."]], ids=str
+    "wrong",
+    [
+        [],
+        ["--history", ".", os.devnull],
+        ["--history", "."],
+        [os.devnull, "--horizons", "soon"],
+        [os.devnull, "--horizons", "90m,1h,25h"],
+    ],
+    ids=str,
 )
 def test_a_wrong_call_is_a_usage_error(wrong: list[str], tmp_path: Path) -> None:
     assert CliRunner().invoke(command, [*wrong, "--out", str(tmp_path)]).exit_code == 2

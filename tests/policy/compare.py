@@ -3,7 +3,7 @@
 import numpy as np
 
 from edge.decision import Policy
-from edge.train import train
+from edge.learn.train import train
 from tests.policy import day as days
 from tests.policy.day import NETWORK, Day, always, live, with_policy
 from tests.policy.test_days import earlier

@@ -15,11 +15,11 @@ import numpy as np
 
 from edge.decision import Ahead, Decision, Measured, Policy, RoomState
 from edge.forecast import Forecaster
-from edge.lessons import Past
-from edge.model import Model
 from edge.network import Actuator, Network, Node, Placement, Site
 from edge.pace import Running, reported
 from edge.policy import decide
+from edge.predict.model import Model
+from edge.predict.series import History
 from edge.readings import KEYS, SECOND, Array, Column, Readings
 from edge.room import cleaning
 from tests.policy.school import PURIFIER, ROOM
@@ -144,10 +144,10 @@ def live(day: Day, choose: Chooser, model: Model | None = None, seed: int = 0) -
     return outcome
 
 
-def past_of(days: Sequence[Day], levels: Sequence[int]) -> Past:
+def past_of(days: Sequence[Day], levels: Sequence[int]) -> History:
     """What the history holds after these days at fixed levels."""
     end = max(day.start for day in days) + 86400
-    past = Past(min(day.start for day in days) * SECOND, end * SECOND)
+    past = History(min(day.start for day in days) * SECOND, end * SECOND)
     for number, (day, level) in enumerate(zip(days, levels, strict=True)):
         rng, air = np.random.default_rng(1000 + number), float(day.outdoor[0]) * 0.5
         past.act(PURIFIER.id, day.start * SECOND, level)
@@ -188,7 +188,7 @@ def _state(forecaster: Forecaster, day: Day, minute: int, now: int, device: Runn
     said = forecaster.predict(NETWORK, now, NODES)
     newest = dict(zip(said.nodes, range(len(said)), strict=True))
     measured = {
-        node: Measured(_last(forecaster, node, now), 1, (now - int(said.origin[place])) / SECOND)
+        node: Measured(forecaster.level(node), 1, (now - int(said.origin[place])) / SECOND)
         for node, place in newest.items()
     }
     rows = (
@@ -212,11 +212,6 @@ def _state(forecaster: Forecaster, day: Day, minute: int, now: int, device: Runn
         occupied_soon=_occupied(soon),
         running={PURIFIER.id: device},
     )
-
-
-def _last(forecaster: Forecaster, node: str, now: int) -> float:
-    windows = forecaster.windows(NETWORK, now, [node])
-    return float(windows.total[0, :2].sum() / windows.count[0, :2].sum())
 
 
 def _occupied(now: int) -> bool:

@@ -3,8 +3,8 @@
 import pytest
 
 from edge.decision import Policy
-from edge.model import Model
-from edge.train import train
+from edge.learn.train import train
+from edge.predict.model import Model
 from tests.policy import day as days
 from tests.policy.day import DAYS, NETWORK, Day, Outcome, live, with_policy
 

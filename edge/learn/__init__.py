@@ -1,0 +1,1 @@
+"""Training of the compact predictor: scikit-learn and LightGBM are imported here alone, when needed."""

@@ -1,0 +1,1 @@
+"""The compact predictor in service: features, the model's bytes, integer inference, intervals, scores."""

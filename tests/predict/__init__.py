@@ -1,0 +1,1 @@
+"""The compact predictor: its bytes, its integers on three machines, its training."""
