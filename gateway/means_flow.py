@@ -41,9 +41,10 @@ class Averaging:
         history: History,
         network: Callable[[], Network],
         moment: Callable[[], float] = time.monotonic,
+        hurry: bool = False,
     ) -> None:
         self._journal, self._history, self._network = journal, history, network
-        self.due = Due(moment)
+        self.due = Due(moment, hurry)
         self._doing: Work = {}
         self._making: Iterator[Made] | None = None
         self._memory = Memory(tuple(dict.fromkeys(q for one in known().values() for q in one.quantities)))

@@ -4,9 +4,8 @@ import json
 import random
 import threading
 import time
-from collections import Counter
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import partial
 from typing import Protocol
 
@@ -17,15 +16,16 @@ from edge.readings import SECOND
 from gateway.block import Block, JournalError
 from gateway.clock import Clock
 from gateway.history import History
-from gateway.influx import REASON, Kept, Refused, Target, Where
+from gateway.influx import REASON, Kept, Target, Where
 from gateway.journal import Journal
 from gateway.line import Lines
 from gateway.line_report import OF_KIND, Energy, Report, actuator, reports
+from gateway.load import LINES, Load, Stopping, put
 from gateway.means_flow import Averaging, Gone
 
 NAME = "influx"
 KINDS = tuple(OF_KIND)
-LINES = 5000
+
 POLL_S = 0.5
 KEEP_S = 60.0
 """How often [s] the list of waiting means is written down; after a crash the blocks since are read again."""
@@ -53,37 +53,6 @@ class Backoff:
     def wait(self, failures: int) -> float:
         """How long to wait after that many failures in a row."""
         return random.uniform(0.0, min(self.cap, self.first * 2.0 ** min(failures, 30)))
-
-
-@dataclass(slots=True)
-class Load:
-    """What one step writes: the points to delete first, lines with the block that each is of, and what is
-    to be kept of it, (block, line, reason), and counted once it is done."""
-
-    gone: list[Gone] = field(default_factory=list)
-    lines: list[str] = field(default_factory=list)
-    owners: list[int] = field(default_factory=list)
-    rejects: list[tuple[int, str, str]] = field(default_factory=list)
-    counts: Counter[str] = field(default_factory=Counter)
-    last: int = 0
-    blocks: int = 0
-
-    def take(self, block: Block, made: Lines, gone: list[Gone]) -> None:
-        """Add a block's content."""
-        self.gone += gone
-        self.lines += made.lines
-        self.owners += [block.id] * len(made.lines)
-        self.counts.update({f"influx_left_out_{why}": rows for why, rows in made.left_out.items()})
-        self.last, self.blocks = block.id, self.blocks + 1
-
-    def refuse(self, low: int, high: int, reason: str) -> None:
-        """Keep lines `low`..`high` - 1 as rejected."""
-        self.rejects += [(self.owners[at], self.lines[at], reason) for at in range(low, high)]
-        self.counts["influx_rejected"] += high - low
-
-
-class Stopping(Exception):
-    """The cursor is being stopped; what is written so far is written again after the next start."""
 
 
 class InfluxCursor:
@@ -215,10 +184,7 @@ class InfluxCursor:
 
     def _put(self, bucket: Target, load: Load) -> None:
         """Write a load, then move the cursor to its last block and keep what was refused."""
-        for gone in load.gone:
-            self._erase(bucket, load, gone)
-        for low in range(0, len(load.lines), LINES):
-            self._write(bucket, load, low, min(low + LINES, len(load.lines)))
+        put(bucket, load, self._stop.is_set)
         at = self.clock.now() or 0
         self._waits()
         if load.blocks or load.rejects:
@@ -282,35 +248,6 @@ class InfluxCursor:
         last = self.journal.cursor(NAME)
         found = reversed([one for one in self.journal.heads("state", STATES) if one <= last])
         return [report for one in found for report in reports(self.journal.body(one) or b"[]")]
-
-    def _erase(self, bucket: Target, load: Load, gone: Gone) -> None:
-        self._go_on()
-        try:
-            bucket.erase(*gone)
-            load.counts["influx_erased"] += 1
-        except Refused as refused:
-            load.rejects.append((load.last, f"delete {gone}", refused.reason))
-            load.counts["influx_not_erased"] += 1
-
-    def _write(self, bucket: Target, load: Load, low: int, high: int) -> None:
-        """Write lines `low`..`high` - 1; of what InfluxDB refuses, halve until the bad lines stand alone.
-
-        Halves may be written that are in already: writing twice is writing once.
-        """
-        self._go_on()
-        try:
-            bucket.write(load.lines[low:high])
-        except Refused as refused:
-            if high - low == 1 or refused.dropped >= high - low:
-                load.refuse(low, high, refused.reason)
-            else:
-                middle = (low + high) // 2
-                self._write(bucket, load, low, middle)
-                self._write(bucket, load, middle, high)
-
-    def _go_on(self) -> None:
-        if self._stop.is_set():
-            raise Stopping
 
 
 def _erases(block: Block) -> bool:

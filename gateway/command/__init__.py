@@ -13,6 +13,7 @@ COMMANDS: dict[str, str] = {
     "demo": "gateway.command.demo:demo",
     "check": "gateway.command.check:check",
     "index": "gateway.command.index:index",
+    "influx": "gateway.command.influx:influx",
     "ledger": "gateway.command.ledger:ledger",
     "serve": "gateway.command.serve:serve",
     "replay": "gateway.command.replay:replay",

@@ -116,7 +116,7 @@ def stored(outflow: Outflow, quantity: str, measurement: str) -> dict[Point, dic
     for row in outflow.influx.query_influxql(f"SELECT * FROM {measurement}"):
         names = {"value": quantity, **{name: f"{quantity}_{name}" for name in ("raw", "u", "n", "share")}}
         said = {name: row[own] for name, own in names.items() if row.get(own) is not None}
-        found[row["node"], row["room"] or "", row["time"]] = said
+        found[row["node"], row.get("room") or "", row["time"]] = said
     return found
 
 
