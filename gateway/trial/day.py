@@ -126,9 +126,9 @@ def _doings(
 
 
 def generated(seed: int, year: int) -> Outdoors:
-    """Outdoor air of a calendar year out of the virtual school's weather."""
+    """Outdoor air of a calendar year and the next out of the virtual school's weather."""
     start = datetime(year, 1, 1, tzinfo=ZONE).timestamp()
-    weather, hours = Weather(seed, start), np.arange(0, 367 * 24)
+    weather, hours = Weather(seed, start), np.arange(0, 2 * 367 * 24)
     values = np.array([weather.at(start + 3600.0 * hour).pm25 for hour in hours])
     return _between(start + 3600.0 * hours, values, seed)
 
