@@ -20,6 +20,10 @@ Examples:
 """
 
 
+DIGITS = {"above": 2, "energy": 2, "co2": 0}
+"""Decimal places of what isn't shown with one."""
+
+
 @click.group(epilog=EPILOG)
 def bench() -> None:
     """Measure Gongi against simpler ways; every bench knows --json."""
@@ -65,10 +69,10 @@ def _run(plan: Plan) -> dict[str, Any]:
 def _show(found: dict[str, Any]) -> None:
     console = Console()
     for world, rows in found["worlds"].items():
-        columns = ("way", *(f"{name} {MEASURES[name]}" for name in SHOWN))
+        columns = ("way", *(f"{name}\n{MEASURES[name]}" for name in SHOWN))
         table = Table(*columns, title=f"{world} world, simulated", title_justify="left", show_edge=False)
         for row in rows:
-            cells = (f"{row[name]['mean']:.2f} ± {row[name]['sd']:.2f}" for name in SHOWN)
+            cells = (_cell(row[name], DIGITS.get(name, 1)) for name in SHOWN)
             table.add_row(row["way"], *cells)
         console.print(table)
     for name, one in found["targets"].items():
@@ -76,3 +80,7 @@ def _show(found: dict[str, Any]) -> None:
             "" if one["most"] is None else f" (at most {one['most']}: {'met' if one['met'] else 'missed'})"
         )
         console.print(f"{one['value']:.3f}  {name}{bound}")
+
+
+def _cell(spread: dict[str, float], digits: int) -> str:
+    return f"{spread['mean']:.{digits}f}±{spread['sd']:.{digits}f}"
