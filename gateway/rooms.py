@@ -26,8 +26,11 @@ KIND = "rooms"
 
 
 def keep(journal: Journal, found: Sequence[dict[str, Any]], at: int) -> str:
-    """Keep what was identified, and the block that puts it in force; its hash."""
-    body = json.dumps(found, ensure_ascii=False, sort_keys=True).encode()
+    """Keep what was identified, and the block that puts it in force; its hash. A room of which too little is
+    known now stays as it was known before."""
+    known = {(one["site"], one["room"]): one for one in kept(journal) if one["enough"]}
+    rooms = [one if one["enough"] else known.get((one["site"], one["room"]), one) for one in found]
+    body = json.dumps(rooms, ensure_ascii=False, sort_keys=True).encode()
     digest = sha256(body).hexdigest()[:16]
     if newest(journal) != digest:
         journal.keep(digest, KIND, body)

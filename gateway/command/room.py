@@ -120,16 +120,16 @@ def _say(found: list[dict[str, Any]], html: Path | None, lang: str, as_json: boo
     if as_json:
         click.echo(json.dumps({"rooms": found}, ensure_ascii=False))
         return
-    columns = ("room", "air change 1/h", "penetration", "deposition 1/h", "delivered", "lead", "windows")
+    columns = ("room", "air change\n1/h", "comes in", "settles\n1/h", "delivered", "lead\nmin", "windows")
     table = Table(*columns, title_justify="left", show_edge=False)
     for one in found:
         nature, delivered = one["nature"], one["terms"]["delivered"]
         cells = [_pair(nature[name]) for name in ("air_change", "penetration", "deposition")]
         share = _pair(delivered) + (" clogged" if one["clogged"] else "")
-        windows = str(one["windows"]) if one["enough"] else f"{one['windows']}: too few"
-        table.add_row(f"{one['site']}/{one['room']}", *cells, share, f"{one['lead_s'] // 60} min", windows)
+        windows = str(one["windows"]) if one["enough"] else f"{one['windows']}: few"
+        table.add_row(f"{one['site']}/{one['room']}", *cells, share, str(one["lead_s"] // 60), windows)
     Console().print(table)
 
 
 def _pair(pair: list[float]) -> str:
-    return f"{pair[0]:.2f} ± {pair[1]:.2f}"
+    return f"{pair[0]:.2f}±{pair[1]:.2f}"

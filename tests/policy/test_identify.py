@@ -173,6 +173,8 @@ def test_what_is_learnt_is_kept_by_its_hash_and_put_in_force(
     digest = keep(journal, found, 1)
     assert keep(journal, found, 2) == digest
     assert len(journal.heads("rooms", -1)) == 1
+    keep(journal, [{**one, "enough": False, "balance": {}} for one in found], 3)
+    assert journal.header(journal.heads("rooms", 1)[0]).decode() == digest, "what was known is not forgotten"
     Rooms(journal, None, live, Alarms(live), Metrics()).watch()  # type: ignore[arg-type]  # it reads no history
     assert live.rooms == digest
     assert live.balances["hana", "1-2"].balance.loss == pytest.approx(LOSS, rel=0.2)
