@@ -14,6 +14,7 @@ REASONS: Mapping[str, str] = {
     "stale": "no fresh PM2.5 value; the device falls back by itself",
     "safe": "no fresh PM2.5 value; its safe level, as it has no timer of its own",
     "hand": "set by hand {minutes} min ago",
+    "asked": "a person asked for it, for {minutes} min",
     "over": "PM2.5 is {now} µg/m³, above {limit}",
     "ahead": "forecast {forecast} µg/m³ in {minutes} min, may reach {risk}, above {limit}",
     "cleaning": "PM2.5 may come to {risk} µg/m³ within {minutes} min without it, above {limit}",

@@ -15,7 +15,7 @@ from edge.report import State
 from gateway.block import Draft
 from gateway.foreign import Foreign
 from gateway.journal import Journal
-from gateway.live import Acting, Live
+from gateway.live import Acting, Live, Override
 from gateway.metrics import Metrics
 from gateway.present import Alarms
 from gateway.words import words
@@ -51,15 +51,23 @@ class Actuate:
         return self._running.get(actuator, Running())
 
     def expected(self, actuator: str) -> Running:
-        """The same, but a command on its way counts as obeyed: who decides meanwhile must not take it back."""
+        """The same, but a command on its way counts as obeyed, and a person's level as set by hand: who
+        decides meanwhile must not take it back."""
         running, delivery = self.running(actuator), self._deliveries.get(actuator)
+        if asked := self._live.overrides.get(actuator):
+            return replace(running, level=asked.level, cause="button", changed=self._live.now)
         if delivery is None or not delivery.sends or delivery.acknowledged or delivery.alarmed:
             return running
         return reported(running, delivery.command.level, "command", delivery.command.issued * SECOND)
 
     def take(self, decisions: Sequence[Decision], drafts: Sequence[Draft], names: bytes, now: int) -> None:
         """Commit what was decided, with the forecasts it rests on (`drafts`) and the `names` of model, policy
-        and network files, then send the commands that follow."""
+        and network files, then send the commands that follow; what a person overrides is left out."""
+        free = [one for one in decisions if one.actuator not in self._live.overrides]
+        self._follow(free, drafts, names, now)
+        self.tick(now)
+
+    def _follow(self, decisions: Sequence[Decision], drafts: Sequence[Draft], names: bytes, now: int) -> None:
         news = [one for one in decisions if self._said.get(one.actuator) != (one.level, one.key)]
         commands = [(one, made) for one in decisions if (made := self._command(one, now))]
         rows = [_Decided(now, one) for one in news]
@@ -69,11 +77,12 @@ class Actuate:
             self._said[one.actuator] = (one.level, one.key)
         for one in decisions:
             self._decided[one.actuator] = now
-        self.tick(now)
 
     def heard(self, actuator: str, state: State, now: int) -> None:
         """Take in an actuator's state message."""
         state = self._named(actuator, state, now)
+        if state.cause == "button" and self._pressed(actuator, state.level):
+            del self._live.overrides[actuator]  # who stands at the device has the last word
         self._running[actuator] = reported(self.running(actuator), state.level, state.cause, now)
         delivery = self._deliveries.get(actuator)
         if delivery is not None:
@@ -84,11 +93,16 @@ class Actuate:
                 self._alarms.cleared("unacknowledged", actuator)
         acting = self._live.acting.get(actuator, Acting())
         heard = replace(acting, level=state.level, cause=state.cause, state_at=now)
-        heard = replace(heard, filter_h=state.filter_h, power=state.power)
+        heard = replace(heard, filter_h=state.filter_h)
+        if state.power is not None:
+            heard = replace(heard, power=state.power, power_at=now)
         self._show(actuator, heard)
 
     def tick(self, now: int) -> None:
-        """Send, repeat, renew and give up as due."""
+        """Send what persons ask for; repeat, renew and give up as due."""
+        self._follow(
+            [_asked(one) for one in self._live.overrides.values() if self._fits(one, now)], (), b"", now
+        )
         steps = [(name, due(one, now // SECOND, *self._pace)) for name, one in self._deliveries.items()]
         self._order({name: self._renewed(name, now) for name, what in steps if what is Due.REFRESH}, [], now)
         for name, what in steps:
@@ -134,6 +148,16 @@ class Actuate:
             return None
         last = delivery.command
         return self._new(last.level, last.reason, last.ko, now)
+
+    def _fits(self, asked: Override, now: int) -> bool:
+        """Whether its time isn't over and changed network files still have its level."""
+        actuator = self._live.network.actuators.get(asked.actuator)
+        return actuator is not None and asked.level < len(actuator.levels) and now < asked.until
+
+    def _pressed(self, actuator: str, level: int) -> bool:
+        """Whether a state tells that its button was pressed during an override, and not long before."""
+        asked, before = self._live.overrides.get(actuator), self.running(actuator).level
+        return asked is not None and before is not None and level not in (before, asked.level)
 
     def _nothing(self, actuator: Actuator, now: int) -> None:
         pass
@@ -193,6 +217,11 @@ _STEPS: Mapping[Due, Callable[[Actuate, Actuator, int], None]] = {
     Due.ALARM: Actuate._alarm,
     Due.REFRESH: Actuate._refresh,
 }
+
+
+def _asked(override: Override) -> Decision:
+    minutes = round((override.until - override.since) / (60 * SECOND))
+    return Decision(override.actuator, override.level, "asked", {"minutes": minutes})
 
 
 def in_korean(decision: Decision) -> str:

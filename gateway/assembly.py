@@ -28,6 +28,7 @@ from gateway.ledger import Ledger
 from gateway.live import Live
 from gateway.metrics import Metrics
 from gateway.outflow import InfluxCursor
+from gateway.override import Overrides
 from gateway.present import Alarms, Present
 from gateway.recall import recall, remembered
 from gateway.receive import Broker, Receiver
@@ -94,6 +95,8 @@ class Assembly:
         policy, live, journal, metrics = self.options.policy, self.live, self.journal, self.metrics
         self.foreign = Foreign(live)
         told = (self.send, self.alarms, metrics, self.term, self.foreign)
+        self.overrides = Overrides(live, journal, metrics)
+        self.overrides.recall()
         self.actuate = Actuate(live, journal, policy, *told)
         self.hear = Hear(live, self.ledger, self.actuate, metrics)
         judge = recall(self.ledger, self.history, network, self.present, self.forecaster)

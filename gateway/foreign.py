@@ -14,6 +14,8 @@ from gateway.receive import Message
 log = structlog.get_logger()
 MAX_BYTES = 16_384
 """Discovery messages are long."""
+OFTEN = 5
+"""Ticks after which a device that a person has set is asked again."""
 
 
 class Foreign:
@@ -25,6 +27,7 @@ class Foreign:
         self._configs: dict[str, Mapping[str, object]] = {}
         self._levels: dict[str, int] = {}
         self._asked: set[str] = set()
+        self._ticks = 0
         self._of: Network | None = None
         self._at: dict[str, Actuator] = {}
 
@@ -37,9 +40,13 @@ class Foreign:
         return [one for one in self._live.network.actuators.values() if one.dialect in DIALECTS]
 
     def tick(self, listen: Callable[[Sequence[str]], None], publish: Callable[[str, bytes], bool]) -> None:
-        """Listen to all topics on which they speak, and ask each for its state once."""
+        """Listen to all topics on which they speak, and ask each for its state once, and while a person has
+        set it: whether it draws the power of its level is looked at then."""
         listen(tuple(self._known()))
+        self._ticks += 1
         for one in self.actuators():
+            if self._ticks % OFTEN == 0 and one.id in self._live.overrides:
+                self._asked.discard(one.id)
             if one.id not in self._asked and all(publish(*said) for said in self._asking(one)):
                 self._asked.add(one.id)
 

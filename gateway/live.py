@@ -59,7 +59,7 @@ class Outlook:
 class Acting:
     """An actuator: the level that it reports and why, what it was last told (level, reason, id), and when
     [ns UTC]; `acknowledged`: its state names the last command; `online` by status or fresh state; `power` that
-    it draws [W], where it says so."""
+    it drew [W] when it last said so."""
 
     level: int | None = None
     cause: str = ""
@@ -72,6 +72,19 @@ class Acting:
     acknowledged: bool = False
     online: bool = False
     power: float | None = None
+    power_at: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Override:
+    """A level that a person asked for, from `since` to `until` [ns UTC]; `who` is as typed, not proved."""
+
+    actuator: str
+    level: int
+    since: int
+    until: int
+    who: str = ""
+    why: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,6 +125,7 @@ class Live:
     latest: dict[str, Latest] = field(default_factory=dict)
     outlook: dict[str, Outlook] = field(default_factory=dict)
     acting: dict[str, Acting] = field(default_factory=dict)
+    overrides: dict[str, Override] = field(default_factory=dict)
     online: dict[str, bool] = field(default_factory=dict)
     info: dict[str, Mapping[str, Any]] = field(default_factory=dict)
     alarms: dict[tuple[str, str], Alarm] = field(default_factory=dict)

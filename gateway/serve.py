@@ -241,6 +241,7 @@ class Gateway(Assembly):
     def _act(self) -> None:
         now = self.clock.now()
         if now is not None:
+            self.overrides.tick(now)
             self.actuate.tick(now)
             self.river.flow(Block(at=now))
 

@@ -14,8 +14,8 @@ ONLINE = {"Online": True, "Offline": False}
 
 def topics(device: Device) -> tuple[str, ...]:
     """Its answers, its telemetry and its last will."""
-    told = ("stat/{}/RESULT", "stat/{}/POWER", "tele/{}/STATE", "tele/{}/SENSOR", "tele/{}/LWT")
-    return tuple(topic.format(device.address) for topic in told)
+    told = {"stat": ("RESULT", "POWER", "STATUS10"), "tele": ("STATE", "SENSOR", "LWT")}
+    return tuple(f"{kind}/{device.address}/{leaf}" for kind, leaves in told.items() for leaf in leaves)
 
 
 def say(device: Device, level: int, ttl: int) -> tuple[Said, ...]:
@@ -47,12 +47,16 @@ def hear(device: Device, topic: str, payload: bytes) -> Heard | None:
     if leaf == "POWER":
         return _power(device, text_of(payload))
     said = object_of(payload)
-    if leaf == "SENSOR":
-        energy = said.get("ENERGY")
-        return Heard(power=watts(energy.get("Power"))) if isinstance(energy, dict) else None
+    if leaf in ("SENSOR", "STATUS10"):
+        return _drawn(said.get("StatusSNS") if leaf == "STATUS10" else said)
     if device.switch:
         return _power(device, said["POWER"]) if "POWER" in said else None
     return Heard(level_of(device.numbered, str(said["FanSpeed"]))) if "FanSpeed" in said else None
+
+
+def _drawn(sensors: object) -> Heard | None:
+    energy = sensors.get("ENERGY") if isinstance(sensors, dict) else None
+    return Heard(power=watts(energy.get("Power"))) if isinstance(energy, dict) else None
 
 
 def _power(device: Device, word: object) -> Heard | None:

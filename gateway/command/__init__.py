@@ -24,6 +24,7 @@ COMMANDS: dict[str, str] = {
     "train": "gateway.command.train:train",
     "evaluate": "gateway.command.evaluate:evaluate",
     "room": "gateway.command.room:room",
+    "actuator": "gateway.command.actuator:actuator",
     "bench": "gateway.command.bench:bench",
     "flash": "gateway.command.flash:flash",
     "credentials": "gateway.command.credentials:credentials",

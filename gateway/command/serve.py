@@ -58,7 +58,8 @@ def serve(
 
     Secrets come from the environment: GONGI_MQTT_USER and GONGI_MQTT_PASSWORD; GONGI_INFLUX_URL,
     GONGI_INFLUX_TOKEN, GONGI_INFLUX_ORG and GONGI_INFLUX_BUCKET (for an InfluxDB 1.x GONGI_INFLUX_DB,
-    GONGI_INFLUX_USER and GONGI_INFLUX_PASSWORD; without a URL nothing goes to InfluxDB).
+    GONGI_INFLUX_USER and GONGI_INFLUX_PASSWORD; without a URL nothing goes to InfluxDB);
+    GONGI_TOKEN, which whoever sets an actuator over the API must know (without it only this machine may).
     """
     render_logs(as_json)
     (host, port), listening = address(mqtt, "--mqtt"), address(console, "--console")
@@ -76,7 +77,14 @@ def serve(
     gateway = Gateway(options, CLOCKS[clock]())
     gateway.prepare()
     with ExitStack() as ending:
-        page = create_app(gateway.live, gateway.history, gateway.report, gateway.metrics.text)
+        page = create_app(
+            gateway.live,
+            gateway.history,
+            gateway.report,
+            gateway.metrics.text,
+            overrides=gateway.overrides,
+            token=os.environ.get("GONGI_TOKEN", ""),
+        )
         # Before a word to the broker: a second start by mistake must not take over the first one's session.
         serving = serve_console(page, *listening)
         ending.callback(serving.stop)

@@ -1,4 +1,4 @@
-"""The built-in page and JSON API: read-only, on the loopback interface unless told otherwise."""
+"""The built-in page and JSON API, on the loopback interface unless told otherwise."""
 
 from gateway.console.app import create_app
 from gateway.console.past import History

@@ -101,6 +101,17 @@ class OutlookNow(Answer):
     said: str = Field(description="In words; empty where nothing is ahead.")
 
 
+class OverrideNow(Answer):
+    """A level that a person asked for."""
+
+    level: int
+    who: str = Field(description="As typed; nobody proves it.")
+    why: str
+    since: datetime
+    until: datetime
+    said: str = Field(description="Who, until when and why, in words.")
+
+
 class ActuatorNow(Answer):
     """A purifier, ventilator or cleaner."""
 
@@ -120,6 +131,35 @@ class ActuatorNow(Answer):
     level_word: str
     why: str = Field(description="Reason or cause in words.")
     answer_word: str = Field(description="Whether it confirmed, in words; empty without a command.")
+    power: float | None = Field(default=None, description="Drawn when it last said so [W]; null: it doesn't.")
+    power_at: datetime | None = None
+    override: OverrideNow | None = Field(default=None, description="Null: the gateway decides.")
+
+
+class LevelAnswer(Answer):
+    """What the network files say of a level."""
+
+    cadr: float = Field(description="Clean air [m³/h].")
+    flow: float = Field(description="Outdoor air [m³/h].")
+    power: float = Field(description="Electrical power [W].")
+
+
+class ActuatorAnswer(Answer):
+    """A purifier, ventilator or cleaner with its levels."""
+
+    site: str
+    dialect: str
+    volume: float = Field(description="Of its room [m³].")
+    inward: float = Field(description="What comes into its empty room from outdoors [1/h], as identified.")
+    loss: float = Field(description="What its empty room loses without it [1/h], as identified.")
+    levels: list[LevelAnswer] = Field(description="The first is off.")
+    now: ActuatorNow
+
+
+class Actuators(Answer):
+    """All actuators, in the files' order."""
+
+    actuators: list[ActuatorAnswer]
 
 
 class RoomNow(Answer):

@@ -15,14 +15,17 @@ from gateway.console.api import api, root
 from gateway.console.board import Board
 from gateway.console.desk import Desk
 from gateway.console.faults import answer_faults
+from gateway.console.orders import orders
 from gateway.console.pages import HERE, pages
 from gateway.console.past import History
 from gateway.console.pulse import Pulse
 from gateway.live import Live
+from gateway.override import Overrides
 
 ABOUT = (
-    "Air in schools, read-only. Every answer with data carries a `notice`: measured by a simple monitor "
-    "(간이측정기), its certification grade, and that it is not data of the national network. Times are UTC."
+    "Air in schools; only an actuator's level can be set, for a time. Every answer with data carries a "
+    "`notice`: measured by a simple monitor (간이측정기), its certification grade, and that it is not data "
+    "of the national network. Times are UTC."
 )
 
 HEADERS = {
@@ -40,11 +43,14 @@ def create_app(
     metrics: Callable[[], bytes],
     pulse: Pulse | None = None,
     tick_s: float = 1.0,
+    overrides: Overrides | None = None,
+    token: str = "",
 ) -> FastAPI:
     """The console over the gateway's present `live`, its `history`, and two calls that give the ledger (JSON)
-    and the counters (Prometheus's text); events are looked for every `tick_s` [s of the machine]."""
+    and the counters (Prometheus's text); events are looked for every `tick_s` [s of the machine]. Who knows
+    the `token`, or without one this machine alone, may set `overrides`."""
     pulse = pulse or Pulse(live)
-    desk = Desk(Board(live, pulse), history, ledger, metrics, tick_s)
+    desk = Desk(Board(live, pulse), history, ledger, metrics, tick_s, overrides, token)
     app = FastAPI(
         title="Gongi",
         version=version("gongi"),
@@ -56,6 +62,7 @@ def create_app(
     )
     app.state.desk = desk
     app.include_router(api)
+    app.include_router(orders)
     app.include_router(root)
     app.include_router(pages)
     app.mount("/static", StaticFiles(directory=HERE / "static"), name="static")

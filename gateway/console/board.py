@@ -9,6 +9,8 @@ from edge.readings import SECOND
 from gateway.console import spoken
 from gateway.console.advice import RANKS, advise
 from gateway.console.answers import (
+    ActuatorAnswer,
+    Actuators,
     AlarmNow,
     NewNode,
     NodeAnswer,
@@ -17,7 +19,7 @@ from gateway.console.answers import (
     SiteNow,
     Sites,
 )
-from gateway.console.device import aside, device_name, node_now
+from gateway.console.device import actuator_answer, aside, device_name, node_now
 from gateway.console.pulse import Pulse
 from gateway.console.room import room_now, worst_first
 from gateway.console.scene import Places, Scene, Stand, utc
@@ -98,6 +100,20 @@ class Board:
             certificate=self.network.grade(id, scene.now),
             notice=notice([self.network.grade(id, scene.now)], words),
         )
+
+    def actuators(self, words: Words) -> Actuators:
+        """All actuators, in the files' order."""
+        scene, network = self.scene(words), self.network
+        found = [actuator_answer(one, network.sites[one.site], scene) for one in network.actuators.values()]
+        return Actuators(actuators=found)
+
+    def actuator(self, id: str, words: Words) -> ActuatorAnswer:
+        """One actuator. Raises `Missing`."""
+        scene, network = self.scene(words), self.network
+        one = network.actuators.get(id)
+        if one is None:
+            raise Missing("actuator", id, tuple(network.actuators))
+        return actuator_answer(one, network.sites[one.site], scene)
 
     def _stranger(self, id: str, scene: Scene) -> NodeAnswer:
         """A node that no network file names yet."""

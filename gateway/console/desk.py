@@ -9,18 +9,22 @@ from fastapi import Depends, Query, Request
 
 from gateway.console.board import Board
 from gateway.console.past import History
+from gateway.override import Overrides
 from gateway.words import LANGUAGES, Words, preferred, words
 
 
 @dataclass(frozen=True, slots=True)
 class Desk:
-    """The console's sources; `closing` is set when the server stops, so that streams end."""
+    """The console's sources; `overrides` (None: nothing can be commanded here) take `token`, or without one
+    only requests from this machine; `closing` is set when the server stops, so that streams end."""
 
     board: Board
     history: History
     ledger: Callable[[], Mapping[str, Any]]
     metrics: Callable[[], bytes]
     tick_s: float
+    overrides: Overrides | None = None
+    token: str = ""
     closing: asyncio.Event = field(default_factory=asyncio.Event)
 
 

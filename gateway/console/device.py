@@ -10,12 +10,24 @@ from edge.index.korea import rank
 from edge.network import Actuator, Node, Placement, Site
 from edge.quantity import QUANTITIES
 from edge.readings import SECOND, Flag
+from edge.room import Balance
 from edge.verdict import Test
 from gateway.console import spoken
-from gateway.console.answers import ActuatorNow, Aside, Cell, NodeNow, RawValue, SitingNow, State
+from gateway.console.answers import (
+    ActuatorAnswer,
+    ActuatorNow,
+    Aside,
+    Cell,
+    LevelAnswer,
+    NodeNow,
+    OverrideNow,
+    RawValue,
+    SitingNow,
+    State,
+)
 from gateway.console.grade import GRADES
 from gateway.console.scene import Scene, Stand, utc
-from gateway.live import Acting, Latest, Stranger, Value
+from gateway.live import Acting, Latest, Override, Stranger, Value
 from gateway.words import N_, TESTS, Words
 
 STALE = 3
@@ -213,6 +225,43 @@ def actuator_now(actuator: Actuator, site: Site, scene: Scene) -> ActuatorNow:
         level_word=spoken.level(acting.level, len(actuator.levels), words),
         why=_why(acting, len(actuator.levels), words),
         answer_word=_confirmed(acting, scene, site.tz),
+        power=acting.power,
+        power_at=utc(acting.power_at) if acting.power_at else None,
+        override=_override(scene.overrides.get(actuator.id), site, scene),
+    )
+
+
+def actuator_answer(actuator: Actuator, site: Site, scene: Scene) -> ActuatorAnswer:
+    """An actuator with what the network files say of it."""
+    levels = [LevelAnswer(cadr=one.cadr, flow=one.flow, power=one.power) for one in actuator.levels]
+    room = site.rooms[actuator.room]
+    known = scene.balances.get((site.id, room.id))
+    balance = known.balance if known else Balance.of(room)
+    return ActuatorAnswer(
+        site=site.id,
+        dialect=actuator.dialect,
+        volume=room.volume,
+        inward=balance.inward,
+        loss=balance.loss,
+        levels=levels,
+        now=actuator_now(actuator, site, scene),
+    )
+
+
+def _override(one: Override | None, site: Site, scene: Scene) -> OverrideNow | None:
+    if one is None:
+        return None
+    words = scene.words
+    until = spoken.clock(utc(one.until), scene.moment, site.tz, words)
+    message = N_("set by {who} until {time}") if one.who else N_("set by hand until {time}")
+    said = words.gettext(message, who=one.who, time=until)
+    return OverrideNow(
+        level=one.level,
+        who=one.who,
+        why=one.why,
+        since=utc(one.since),
+        until=utc(one.until),
+        said=f"{said}: {one.why}" if one.why else said,
     )
 
 

@@ -5,23 +5,29 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse, Response
 from starlette.exceptions import HTTPException
 
+from gateway.block import JournalError
 from gateway.console.answers import Problem
 from gateway.console.board import Missing
 from gateway.console.desk import speaking
 from gateway.console.pages import page
+from gateway.override import NoSuchLevel, NotTaken
 from gateway.words import N_, Words
 
 TITLES = {
+    401: N_("Only who knows the word may do this"),
+    403: N_("This may only be done on the gateway's own machine"),
     404: N_("Not found"),
     405: N_("Only reading is possible here"),
     422: N_("The question can't be understood"),
     500: N_("The gateway could not answer"),
+    503: N_("It could not be done now"),
 }
 
 KINDS = {
     "site": N_("There is no school “{id}”."),
     "node": N_("There is no monitor “{id}”."),
     "quantity": N_("There is no quantity “{id}”."),
+    "actuator": N_("There is no actuator “{id}”."),
     "page": N_("There is no page “{id}”."),
 }
 
@@ -37,6 +43,9 @@ def answer_faults(app: FastAPI) -> None:
     """Lets the app answer every fault with a problem."""
     app.add_exception_handler(Missing, _missing)
     app.add_exception_handler(HTTPException, _http)
+    app.add_exception_handler(NoSuchLevel, _unfit)
+    app.add_exception_handler(NotTaken, _later)
+    app.add_exception_handler(JournalError, _later)
     app.add_exception_handler(Exception, _broken)
     app.add_exception_handler(RequestValidationError, _invalid)
 
@@ -57,6 +66,14 @@ def _http(request: Request, fault: Exception) -> Response:
     if fault.status_code == 404:
         return _missing(request, Missing("page", request.url.path))
     return _problem(request, fault.status_code, str(fault.detail))
+
+
+def _unfit(request: Request, fault: Exception) -> Response:
+    return _problem(request, 422, str(fault).replace("\n ", ";"))
+
+
+def _later(request: Request, fault: Exception) -> Response:
+    return _problem(request, 503, str(fault).replace("\n ", ";"))
 
 
 def _broken(request: Request, fault: Exception) -> Response:

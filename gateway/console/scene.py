@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 
 from edge.decision import Decision
 from edge.network import Actuator, Network, Node, Placement, Room, Site, in_force
-from gateway.live import Acting, Alarm, Latest, Live, Outlook
+from gateway.live import Acting, Alarm, Known, Latest, Live, Outlook, Override
 from gateway.words import Words
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -65,6 +65,8 @@ class Scene:
     quarantine: Mapping[str, int]
     refused: str
     windows: Mapping[tuple[str, str], Decision]
+    overrides: Mapping[str, Override]
+    balances: Mapping[tuple[str, str], Known]
 
     @classmethod
     def of(cls, live: Live, places: Places, words: Words, stalled: bool) -> "Scene":
@@ -82,6 +84,8 @@ class Scene:
             dict(live.quarantine),
             live.refused,
             dict(live.windows),
+            dict(live.overrides),
+            dict(live.balances),
         )
 
     @property

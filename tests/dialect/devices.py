@@ -65,10 +65,11 @@ class Thing:
 
 
 class TasmotaPlug(Thing):
-    """A plug with a meter: PulseTime starts anew with every POWER ON."""
+    """A plug with a meter that is asked for: PulseTime starts anew with every POWER ON."""
 
     orders = "cmnd/{}/#"
     pulse = 0
+    watts = 45.0
 
     def announce(self) -> None:
         self.say(f"tele/{self.address}/LWT", "Online", True)
@@ -87,12 +88,23 @@ class TasmotaPlug(Thing):
             self.switch(int(word == "ON"))
         elif command == "POWER":
             self.report()
+        elif command == "Status" and word == "10":
+            self.say(f"stat/{self.address}/STATUS10", json.dumps({"StatusSNS": self.meter()}))
+
+    def meter(self) -> dict[str, Any]:
+        """What hangs on it draws."""
+        return {"ENERGY": {"Power": self.watts * self.level}}
 
     def report(self) -> None:
         word = "ON" if self.level else "OFF"
         self.say(f"stat/{self.address}/RESULT", json.dumps({"POWER": word}))
         self.say(f"stat/{self.address}/POWER", word)
-        self.say(f"tele/{self.address}/SENSOR", json.dumps({"ENERGY": {"Power": 45 * self.level}}))
+
+
+class SleepingPlug(TasmotaPlug):
+    """The same with a purifier that waits for its button: it draws next to nothing."""
+
+    watts = 0.6
 
 
 class TasmotaFan(Thing):
