@@ -88,11 +88,11 @@ class Identified:
 
 def identify(stream: Stream, rooms: Sequence[Room]) -> Identified:
     """The terms of all rooms of a stream."""
-    dust = _solve(TERMS, *_dust(stream), _dust_prior(rooms), stream)
+    dust = _solve(TERMS, *regressors(stream), _dust_prior(rooms), stream)
     return Identified(dust, _solve(CO2_TERMS, *_co2(stream), _co2_prior(rooms), stream))
 
 
-def _dust(stream: Stream) -> tuple[Array, Array, Array, Array]:
+def regressors(stream: Stream) -> tuple[Array, Array, Array, Array]:
     """Regressors (R × W × p), changes [µg/m³/h], their scale, and the share of people in each window."""
     inside, outside, busy = stream.inside, stream.outside, stream.busy
     parts = (
@@ -217,30 +217,6 @@ def _balance(
     return replace(found, air=calm, busy_air=max(calm + air["busy_air"], 0.1), breath=max(air["breath"], 0.0))
 
 
-def efficacy(stream: Stream, fit: Fit, days: int = 7) -> tuple[Array, Array]:
-    """The share of CADR delivered in each span of `days` (R × spans) with its standard error (NaN: hardly
-    ran).
-
-    All other terms are held as identified over the whole stream.
-    """
-    terms, change, scale, _ = _dust(stream)
-    place = TERMS.index("delivered")
-    known = np.isfinite(change) & np.isfinite(terms).all(axis=2)
-    others = np.where(known[..., None], terms, 0.0) @ fit.mean[..., None]
-    ran = np.where(known, terms[..., place], 0.0) / scale
-    rest = np.where(known, change - others[..., 0], 0.0) / scale + ran * fit.mean[:, place, None]
-    noise = fit.noise[:, None]
-    weight = np.maximum(1.0 - ((rest - ran * fit.mean[:, place, None]) / (2 * TUKEY * noise)) ** 2, 0.0) ** 2
-    size = round(days * 24 / stream.step)
-    top, bottom, spread = (
-        _sums(part, size) for part in (weight * ran * rest, weight * ran**2, np.abs(weight * ran))
-    )
-    enough = spread > 0
-    share = np.divide(top, bottom, out=np.full(top.shape, np.nan), where=enough & (bottom > 1.0))
-    error = noise * np.sqrt(SPAN / np.maximum(bottom, 1e-9))
-    return share, np.where(np.isfinite(share), error, np.nan)
-
-
 def nature(
     dust: Mapping[str, tuple[float, float]], co2: Mapping[str, tuple[float, float]], aired: bool, ach: float
 ) -> Mapping[str, tuple[float, float]]:
@@ -256,28 +232,3 @@ def nature(
         "penetration": (share, float(np.hypot(inward_error, share * error)) / air),
         "deposition": (loss - air, float(np.hypot(loss_error, error))),
     }
-
-
-def _sums(cells: Array, size: int) -> Array:
-    """Sums over spans of `size` windows (R × spans); what is left over belongs to the last."""
-    spans = max(round(cells.shape[1] / size), 1)
-    padded = np.zeros((len(cells), max(spans * size, cells.shape[1])))
-    padded[:, : cells.shape[1]] = cells
-    sums: Array = np.add.reduceat(padded, np.arange(spans) * size, axis=1)
-    return sums
-
-
-CLOGGED = 0.6
-"""A filter is taken for clogged when it surely delivers less than this share of its best weeks."""
-
-
-def clogged(share: Array, error: Array) -> Array:
-    """Whether each room's newest span surely delivers less than `CLOGGED` of what its best span surely did
-    (R)."""
-    low, high = share - 1.645 * error, share + 1.645 * error
-    best = np.max(np.where(np.isfinite(low), low, -np.inf), axis=1)
-    newest = np.full(len(share), np.nan)
-    for column in range(share.shape[1]):
-        newest = np.where(np.isfinite(high[:, column]), high[:, column], newest)
-    sure: Array = np.isfinite(newest) & (best > 0) & (newest < CLOGGED * best)
-    return sure

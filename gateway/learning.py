@@ -7,15 +7,8 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from edge.identify import (
-    LEAST,
-    Identified,
-    Stream,
-    clogged,
-    efficacy,
-    identify,
-    nature,
-)
+from edge.efficacy import clogged, efficacy
+from edge.identify import LEAST, Identified, Stream, identify, nature
 from edge.network import Actuator, Network, Room, Site
 from edge.problem import Problem
 from edge.readings import SECOND, UNTIMED, Array, Flag, Readings

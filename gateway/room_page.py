@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from edge.identify import CLOGGED
+from edge.efficacy import CLOGGED
 from edge.readings import Array
 from edge.room import Balance
 from gateway.calibration_page import STYLE

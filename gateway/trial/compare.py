@@ -15,7 +15,8 @@ from edge.readings import Array
 from gateway import table as tables
 from gateway.trial.day import Outdoors, generated, recorded, term_days
 from gateway.trial.house import Rooms, drawn, matched
-from gateway.trial.ours import Oracle, Ours
+from gateway.trial.oracle import Oracle
+from gateway.trial.ours import Ours
 from gateway.trial.run import Counts, Trial
 from gateway.trial.ways import EARLY, Threshold, Way, rules, thresholds
 

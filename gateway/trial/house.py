@@ -146,7 +146,7 @@ class Houses:
     def power(self) -> Array:
         """What each room draws (S × N) [W]."""
         watts: Array = (
-            _of(PURIFIER, "power")[self.level[..., 0]] + _of(VENTILATOR, "power")[self.level[..., 1]]
+            said(PURIFIER, "power")[self.level[..., 0]] + said(VENTILATOR, "power")[self.level[..., 1]]
         )
         return watts
 
@@ -154,8 +154,8 @@ class Houses:
         """Clean and outdoor air (…) [1/h] that levels (… × 2) give the rooms."""
         rooms = self.rooms
         worn = rooms.share * 2.0 ** (-ran / rooms.life)
-        clean = _of(PURIFIER, "cadr")[level[..., 0]] * worn / rooms.volume
-        return clean, _of(VENTILATOR, "flow")[level[..., 1]] * rooms.ventilated / rooms.volume
+        clean = said(PURIFIER, "cadr")[level[..., 0]] * worn / rooms.volume
+        return clean, said(VENTILATOR, "flow")[level[..., 1]] * rooms.ventilated / rooms.volume
 
     def live(self, day: Day, step: int) -> None:
         """One step of a day, machines as they are."""
@@ -164,7 +164,7 @@ class Houses:
         self.ran = self.ran + day.hours[step] * (self.level[..., 0] > 0)
 
 
-def _of(levels: tuple[Level, ...], name: str) -> Array:
+def said(levels: tuple[Level, ...], name: str) -> Array:
     return np.array([getattr(level, name) for level in levels])
 
 

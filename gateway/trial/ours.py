@@ -5,17 +5,17 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 
-from edge.choice import TAIL, Choice, Options, Outcome, Rooms, choose
+from edge.choice import Choice, Options, Rooms, choose
 from edge.decision import Policy, deviations
 from edge.identify import Stream, identify
 from edge.network import Room, Timetable
-from edge.pace import permits
 from edge.policy import combinations
 from edge.readings import Array
 from edge.room import Balance
 from gateway.trial.day import LESSONS
-from gateway.trial.house import PURIFIER, VENTILATOR, Houses, _of, advance
+from gateway.trial.house import PURIFIER, VENTILATOR, said
 from gateway.trial.house import Rooms as TrueRooms
+from gateway.trial.paces import Paces
 from gateway.trial.ways import Sight
 
 TABLE = combinations((len(PURIFIER), len(VENTILATOR)), ("purifier", "ventilator"))
@@ -24,7 +24,6 @@ STEP = 10
 LEARN = 7
 """Days between two identifications, of the last `MEMORY` days."""
 MEMORY = 28
-RECENT = 8
 SMOOTH, DRIFT = 0.35, 0.02
 """How much of a surprise is taken for the room's value, and for a change of what comes in, at each step."""
 STATED = (1.0, 0.08)
@@ -38,50 +37,6 @@ def files(rooms: TrueRooms) -> list[Room]:
     table = Timetable(tuple((day, first, last) for day in range(5) for first, last in LESSONS))
     pairs = zip(rooms.volume.tolist(), rooms.people.tolist(), strict=True)
     return [Room(str(n), "", "", volume, table, occupants=round(p)) for n, (volume, p) in enumerate(pairs)]
-
-
-@dataclass
-class Paces:
-    """How long each machine of N rooms has had its level (N × 2)."""
-
-    count: int
-    level: Array = field(init=False)
-    switched: Array = field(init=False)
-    changed: Array = field(init=False)
-    recent: Array = field(init=False)
-
-    def __post_init__(self) -> None:
-        self.level = np.zeros((self.count, 2), np.int64)
-        self.switched = np.full((self.count, 2), -1e9)
-        self.changed = np.full((self.count, 2), -1e9)
-        self.recent = np.full((RECENT, self.count, 2), -1e9)
-
-    def see(self, level: Array, second: float) -> None:
-        """Take in what the machines report."""
-        moved, turned = level != self.level, (level > 0) != (self.level > 0)
-        self.recent = np.where(
-            moved, np.concatenate([self.recent[1:], np.full((1, *moved.shape), second)]), self.recent
-        )
-        self.changed = np.where(moved, second, self.changed)
-        self.switched = np.where(turned, second, self.switched)
-        self.level = level
-
-    def codes(self, policy: Policy, second: float) -> Array:
-        """Codes of `permits` (N × 2 × levels)."""
-        recent = (self.recent > second - 3600).sum(axis=0)
-        least = np.array([policy.min_run_s, policy.min_off_s, policy.hold_s, policy.max_switches], float)
-        parts = [
-            permits(
-                self.level[:, one],
-                second - self.switched[:, one],
-                second - self.changed[:, one],
-                recent[:, one],
-                np.repeat(least[:, None], self.count, axis=1),
-                len(PURIFIER),
-            )
-            for one in range(2)
-        ]
-        return np.stack(parts, axis=1)
 
 
 @dataclass
@@ -139,8 +94,8 @@ class Ours:
 
     def _machines(self, level: Array) -> tuple[Array, Array]:
         volume = self.truth.volume
-        clean = _of(PURIFIER, "cadr")[level[..., 0]] * self._know["delivered"] / volume
-        return clean, _of(VENTILATOR, "flow")[level[..., 1]] * self.truth.ventilated / volume
+        clean = said(PURIFIER, "cadr")[level[..., 0]] * self._know["delivered"] / volume
+        return clean, said(VENTILATOR, "flow")[level[..., 1]] * self.truth.ventilated / volume
 
     def _own(self, used: Array | bool, name: str) -> Array:
         own: Array = np.where(used, self._know["busy_" + name], self._know[name])
@@ -236,7 +191,7 @@ class Ours:
         codes = self.paces.codes(self.policy, sight.second)
         changed = TABLE[None] != sight.level[:, None]
         shape = flow.T.shape
-        power = _of(PURIFIER, "power")[TABLE[:, 0]] + _of(VENTILATOR, "power")[TABLE[:, 1]]
+        power = said(PURIFIER, "power")[TABLE[:, 0]] + said(VENTILATOR, "power")[TABLE[:, 1]]
         # A room without a ventilator has one that can't be moved.
         missing = (TABLE[:, 1] > 0) & ~self.truth.ventilated[:, None]
         return Options(
@@ -273,45 +228,3 @@ class Ours:
             parts = [np.concatenate(column, axis=1) for column in zip(*self._stream, strict=True)]
             found = identify(Stream(STEP / 60, *parts), self.rooms)
             self._take([found.balance(n, room) for n, room in enumerate(self.rooms)])
-
-
-@dataclass
-class Oracle(Ours):
-    """The same cost, but it knows the rooms and what will happen to them: no controller can do better by
-    knowing more."""
-
-    houses: Houses | None = None
-    place: int = 0
-    name: str = "oracle"
-    learns: bool = False
-
-    def _choose(self, sight: Sight, rooms: Rooms, options: Options) -> Choice:
-        return choose(rooms, options, self.policy.prices, self._future(sight, rooms))
-
-    def _future(self, sight: Sight, rooms: Rooms) -> Outcome:
-        """What truly becomes of each combination."""
-        houses = self.houses
-        assert houses is not None, "an oracle needs its world"
-        state = np.repeat(houses.state[self.place][None], len(TABLE), axis=0)
-        level = np.repeat(TABLE[:, None], state.shape[1], axis=1)
-        clean, flow = houses.drive(level, houses.ran[self.place])
-        limit, co2_limit = self.policy.limit, self.policy.co2_limit * self._borne(sight)
-        dust, excess, peak = (np.zeros(state.shape[:2]) for _ in range(3))
-        at = (
-            np.searchsorted(sight.day.start, sight.second + 3600 * (rooms.hours - rooms.hours[0]), "right")
-            - 1
-        )
-        for place, length in zip(at.tolist(), np.diff(rooms.hours, prepend=0.0).tolist(), strict=True):
-            state = advance(self.truth, state, sight.day, place, length, clean, flow)
-            value, co2 = state[..., 0, 0] + state[..., 1, 0], state[..., 2, 0]
-            last = place == at[-1]
-            counts = (length + TAIL * last) * sight.day.used[place]
-            dust += counts * np.maximum(value - limit, 0)
-            excess += counts * np.maximum(co2 - co2_limit, 0)
-            peak = np.maximum(peak, value)
-        return Outcome(value.T, value.T, peak.T, co2.T, dust.T, excess.T)
-
-    def _borne(self, sight: Sight) -> Array:
-        foul = sight.outside > self.policy.limit
-        borne: Array = np.where(foul, self.policy.prices.foul, 1.0)
-        return borne

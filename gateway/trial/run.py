@@ -8,7 +8,7 @@ import numpy as np
 
 from edge.readings import Array
 from gateway.trial.day import Day, Outdoors, lived
-from gateway.trial.house import PURIFIER, VENTILATOR, Houses, Rooms, _of
+from gateway.trial.house import PURIFIER, VENTILATOR, Houses, Rooms, said
 from gateway.trial.ours import STEP, Ours
 from gateway.trial.ways import Sight, Way
 
@@ -131,8 +131,8 @@ def _note(cells: list[Array], sight: Sight, rooms: Rooms) -> None:
     local = (sight.second + 9 * 3600) % 86400 / 60
     cell = int(local // STEP)
     volume = rooms.volume
-    clean = _of(PURIFIER, "cadr")[sight.level[:, 0]] / volume
-    flow = _of(VENTILATOR, "flow")[sight.level[:, 1]] * rooms.ventilated / volume
-    said = (sight.inside, sight.outside, sight.co2, sight.used, clean, flow, 1.0)
-    for total, value in zip(cells, said, strict=True):
+    clean = said(PURIFIER, "cadr")[sight.level[:, 0]] / volume
+    flow = said(VENTILATOR, "flow")[sight.level[:, 1]] * rooms.ventilated / volume
+    seen = (sight.inside, sight.outside, sight.co2, sight.used, clean, flow, 1.0)
+    for total, value in zip(cells, seen, strict=True):
         total[cell] += value

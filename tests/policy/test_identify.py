@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 from click.testing import CliRunner
 
-from edge.identify import Stream, clogged, efficacy, identify
+from edge.efficacy import clogged, efficacy
+from edge.identify import Stream, identify
 from edge.network import Actuator, Level, Network, Node, Placement, Room, Site, Timetable
 from edge.readings import KEYS, SECOND, Array, Column, Readings
 from edge.room import Balance
@@ -102,6 +103,7 @@ def test_a_clogged_filter_is_told_from_a_good_one() -> None:
             if name != "step"
         ),
     )
+    both.inside[0, 100:180] = both.outside[1, 400:430] = np.nan  # a node was silent
     share, error = efficacy(both, identify(both, [ROOM, ROOM]).dust)
     assert share.shape == (2, 4)
     assert clogged(share, error).tolist() == [False, True]

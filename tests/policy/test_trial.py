@@ -11,7 +11,8 @@ from edge.readings import Array
 from gateway.trial.compare import chosen, targets
 from gateway.trial.day import LESSONS, Day, grid, lived, recorded, term_days
 from gateway.trial.house import OUTSIDE_CO2, Houses, advance, drawn, matched
-from gateway.trial.ours import Oracle, Ours
+from gateway.trial.oracle import Oracle
+from gateway.trial.ours import Ours
 from gateway.trial.page import page
 from gateway.trial.run import Trial
 from gateway.trial.ways import Always, Threshold, Way, rules
