@@ -145,9 +145,9 @@ class Decide:
         network = self._live.network
         rooms = self._rooms = self._rooms.current(network, now) if self._rooms else Rooms.at(network, now)
         keys = self._asked(rooms, block, now)
-        if not keys:
+        if not keys and block.forecasts is None:
             return block
-        decisions = self._attempt(rooms, keys, now)
+        decisions = self._attempt(rooms, keys, now) if keys else ()
         self._metrics.count("decisions", len(decisions))
         self._actuate.take(decisions, self._drafts(block), self._names(), now)
         return replace(block, decisions=decisions)

@@ -4,10 +4,11 @@ import json
 from collections.abc import Iterator
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from edge.decision import Policy
-from edge.forecast import Forecaster
+from edge.forecast import Forecaster, Forecasts
 from edge.network import Actuator, Energy, Level, Network, Node, Placement, Room, Site, Timetable
 from edge.readings import SECOND
 from edge.report import State
@@ -117,6 +118,16 @@ def test_decisions_are_kept_with_their_candidates_and_what_they_rest_on(bench: B
     assert {row["actuator"]: len(row["candidates"]) for row in rows} == {"a-p": 3, "b-p": 3}
 
 
+def test_forecasts_of_rooms_without_actuators_are_kept_too(bench: Bench) -> None:
+    said = {"nodes": ("yard",), "origin": np.array([NOON * SECOND]), "horizons": (600,)}
+    said |= {"model": "m", "quantity": "pm25"}
+    cells = {name: np.array([[12.0]]) for name in Forecasts.__slots__ if name not in said}
+    bench.decide(Block(asked=("yard",), forecasts=Forecasts(**said, **cells)))
+    (block,) = bench.journal.blocks(0, ("forecast",))
+    assert json.loads(block.body or b"")[0]["node"] == "yard"
+    assert bench.journal.blocks(0, ("decision",)) == []
+
+
 def test_a_command_on_its_way_counts_as_obeyed(bench: Bench) -> None:
     bench.turn()
     bench.at(61, a_n=80.0, b_n=5.0, yard=90.0)
@@ -184,7 +195,7 @@ def test_the_files_say_energy_quiet_hours_and_paces() -> None:
     ("path", "value", "said"),
     [
         ("site.0.energy.most_w", 10, "site[hana].energy.most_w: found 10.0, wanted enough for actuator[p]"),
-        ("site.0.energy.peak", {}, "site[hana].energy.peak: found \"no hours\""),
+        ("site.0.energy.peak", {}, 'site[hana].energy.peak: found "no hours"'),
         ("site.0.energy.price", -1, "site[hana].energy.price: found -1, wanted a number from 0"),
         ("site.0.energy.pryce", 1, 'site[hana].energy.pryce: found pryce, wanted the key "price"'),
         ("site.0.room.0.confidence", 1.5, "confidence: found 1.5, wanted a number from 0.5 to 0.99"),
