@@ -23,7 +23,7 @@ Examples:
 """
 
 
-@click.group(epilog="Example: gongi influx backfill --since 2026-03-01 --data data")
+@click.group(epilog="Example: gongi influx backfill --since 2026-03-01 --data data --json")
 def influx() -> None:
     """Send what is stored already to InfluxDB."""
 

@@ -266,3 +266,15 @@ def test_what_was_archived_before_influxdb_came_is_passed_and_counted(outflow: O
     outflow.flow()
     assert outflow.metrics.value("influx_left_out_released") == 1
     assert outflow.count("pm25") == 6
+
+
+def test_energy_is_added_up_from_report_to_report_over_a_restart(outflow: Outflow) -> None:
+    minute = 60 * 10**9
+    told = [(0, 1, 30.0), (10, 1, 30.0), (40, 0, 0.0), (160, 1, 30.0)]
+    for at, level, power in told:
+        payload = {"level": level, "cause": "command", "power": power}
+        state = {"at": 10**18 + at * minute, "device": "p-1", "site": "hana", "payload": payload}
+        outflow.commit(Draft("state", packed(state)))
+        outflow.flow()
+    rows = outflow.influx.query_influxql("SELECT power, energy FROM actuator")
+    assert [(row["power"], row["energy"]) for row in rows] == [(30, None), (30, 5), (0, 15), (30, None)]
