@@ -13,11 +13,14 @@ from edge.network import Actuator, Network, Room, Site
 from edge.problem import Problem
 from edge.readings import SECOND, UNTIMED, Array, Flag, Readings
 from edge.room import Balance, lead_hours
+from gateway.present import Rooms
 
 DAYS = 28
 CELL = 600 * SECOND
 A_DAY = 86_400 * SECOND
 CELLS = A_DAY // CELL
+GROUP = 500
+"""Rooms identified together: 100 MB of cells."""
 LEAD = (1200, 3600)
 """The least and most [s] that a room is looked after ahead."""
 DIRTY = 100.0
@@ -52,13 +55,13 @@ class Place:
 
 def places(network: Network, now: int) -> list[Place]:
     """Rooms with a node where there is one outdoors too."""
-    found = []
+    at, found = Rooms.at(network, now), []
     for site in network.sites.values():
-        outside = tuple(node.id for node in network.nodes_in(site.id, "", now))
+        outside = tuple(node.id for node in at.nodes.get((site.id, ""), ()))
         for room in site.rooms.values() if outside else ():
-            inside = tuple(node.id for node in network.nodes_in(site.id, room.id, now))
-            if inside:
-                found.append(Place(site, room, inside, outside, network.actuators_in(site.id, room.id)))
+            key = (site.id, room.id)
+            if inside := tuple(node.id for node in at.nodes.get(key, ())):
+                found.append(Place(site, room, inside, outside, at.actuators.get(key, ())))
     return found
 
 
@@ -113,16 +116,19 @@ def learn(
         raise NothingToLearn(
             "no room has a node while its site has one outdoors", advice="place one outdoors"
         )
-    start = (now // A_DAY + 1) * A_DAY - days * A_DAY
-    cells = Cells(start, days)
-    nodes = frozenset(node for place in found for node in (*place.inside, *place.outside))
-    for day in range(days):
-        cells.add(history.read(start + day * A_DAY, start + (day + 1) * A_DAY, nodes))
-        if progress:
-            progress(day + 1, days)
-    stream = _stream(cells, found, _levels(actions), start, days)
-    rooms = [place.room for place in found]
-    return list(_told(found, identify(stream, rooms), stream, start))
+    start, levels = (now // A_DAY + 1) * A_DAY - days * A_DAY, _levels(actions)
+    groups = [found[first : first + GROUP] for first in range(0, len(found), GROUP)]
+    told: list[dict[str, Any]] = []
+    for number, group in enumerate(groups):
+        cells = Cells(start, days)
+        nodes = frozenset(node for place in group for node in (*place.inside, *place.outside))
+        for day in range(days):
+            cells.add(history.read(start + day * A_DAY, start + (day + 1) * A_DAY, nodes))
+            if progress:
+                progress(number * days + day + 1, len(groups) * days)
+        stream = _stream(cells, group, levels, start, days)
+        told += _told(group, identify(stream, [place.room for place in group]), stream, start)
+    return told
 
 
 def _levels(actions: Iterable[tuple[int, str, int]]) -> Mapping[str, tuple[list[int], list[int]]]:

@@ -111,7 +111,9 @@ def _learn(journal: Journal, data: Path, network: Network, now: int, days: int) 
     actions = list(actions_of(journal, now - (days + 1) * A_DAY))
     with Progress(console=Console(stderr=True), transient=True) as bar:
         task = bar.add_task("reading the history", total=days)
-        return learn(history, network, now, actions, days, lambda done, _: bar.update(task, completed=done))
+        return learn(
+            history, network, now, actions, days, lambda done, of: bar.update(task, completed=done, total=of)
+        )
 
 
 def _say(found: list[dict[str, Any]], html: Path | None, lang: str, as_json: bool) -> None:
