@@ -3,6 +3,7 @@
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import lru_cache
 from statistics import NormalDist
 
 from edge.choice import Prices
@@ -82,11 +83,13 @@ class Policy:
         return self.miss / (self.miss + self.alarm)
 
 
+@lru_cache(maxsize=64)
 def fractile(confidence: float) -> float:
     """How much of the way from a forecast to its upper end (95 %) counts as risk."""
     return deviations(confidence) / deviations(0.95)
 
 
+@lru_cache(maxsize=64)
 def deviations(confidence: float) -> float:
     """How many standard deviations above the expected value aren't passed with this confidence."""
     return NormalDist().inv_cdf(confidence)

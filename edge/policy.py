@@ -125,7 +125,7 @@ def combinations(shape: tuple[int, ...], kinds: tuple[str, ...]) -> Array:
 
 def _rooms(cases: Sequence[Case], policy: Policy) -> Rooms:
     hours = np.arange(1, policy.steps + 1) * (cases[0].lead_s / 3600 / policy.steps)
-    outlooks = [_outlook(case, hours) for case in cases]
+    likely, risk = _outlooks(cases, hours)
     arrive = np.array([_arrival(case) for case in cases])[:, None]
     people = hours > arrive / 3600
     # Particles that nobody has measured are no reason for anything.
@@ -134,8 +134,8 @@ def _rooms(cases: Sequence[Case], policy: Policy) -> Rooms:
     return Rooms(
         hours=hours,
         now=np.array([case.pm25 or 0.0 for case in cases]),
-        likely=np.array([likely for likely, _ in outlooks]),
-        risk=np.array([risk for _, risk in outlooks]) * seen,
+        likely=likely,
+        risk=risk * seen,
         outdoor=np.array([_outdoors(case, hours) for case in cases]) * seen,
         people=people & np.isfinite(arrive),
         loss=_by_people(people, balances, "loss"),
@@ -163,25 +163,44 @@ def _by_people(people: Array, balances: Sequence[Balance], name: str) -> Array:
     return np.maximum(np.where(people, busy, calm), 0.05)
 
 
-def _outlook(case: Case, hours: Array) -> tuple[Array, Array]:
+def _outlooks(cases: Sequence[Case], hours: Array) -> tuple[Array, Array]:
+    """PM2.5 as expected and at risk of all rooms (R × H each)."""
+    paths = np.array([_path(case, hours) for case in cases])
+    # What may come and what the sensor may hide are independent of each other.
+    margin = np.array([[case.margin] for case in cases])
+    return paths[:, 0], paths[:, 0] + np.hypot(np.maximum(paths[:, 1] - paths[:, 0], 0.0), margin)
+
+
+def _path(case: Case, hours: Array) -> Array:
     now = case.pm25 or 0.0
     # Without a forecast it stays as it is: what remains is a threshold with hysteresis.
-    steps = sorted(case.state.outlook, key=lambda step: step.horizon_s) or [Ahead(1, now, now, now)]
+    steps = _in_order(case.state.outlook) or (Ahead(1, now, now, now),)
     share = fractile(case.confidence)
-    risks = [step.value + max(step.upper - step.value, 0.0) * share for step in steps]
-    at = [0.0, *(step.horizon_s / 3600 for step in steps)]
-    likely = np.interp(hours, at, [now, *(step.value for step in steps)])
-    # What may come and what the sensor may hide are independent of each other.
-    doubt = np.maximum(np.interp(hours, at, [now, *risks]) - likely, 0.0)
-    return likely, likely + np.hypot(doubt, case.margin)
+    likely = [now, *(step.value for step in steps)]
+    risks = [now, *(step.value + max(step.upper - step.value, 0.0) * share for step in steps)]
+    path: Array = np.array([likely, risks]) @ _between(tuple(step.horizon_s for step in steps), tuple(hours))
+    return path
 
 
 def _outdoors(case: Case, hours: Array) -> Array:
     if case.outdoor is None:
         return np.full(hours.size, FOUL * max(case.limit, case.pm25 or 0.0))
-    steps = sorted(case.state.outdoor_outlook, key=lambda step: step.horizon_s)
-    at = [0.0, *(step.horizon_s / 3600 for step in steps)]
-    return np.interp(hours, at, [case.outdoor, *(step.value for step in steps)])
+    steps = _in_order(case.state.outdoor_outlook)
+    values = np.array([case.outdoor, *(step.value for step in steps)])
+    path: Array = values @ _between(tuple(step.horizon_s for step in steps), tuple(hours))
+    return path
+
+
+def _in_order(steps: tuple[Ahead, ...]) -> tuple[Ahead, ...]:
+    return tuple(sorted(steps, key=lambda step: step.horizon_s))
+
+
+@lru_cache(maxsize=256)
+def _between(horizons: tuple[int, ...], hours: tuple[float, ...]) -> Array:
+    """What each known value, the one of now first, weighs at each hour on the straight lines between them."""
+    at = [0.0, *(horizon / 3600 for horizon in horizons)]
+    weights: Array = np.array([np.interp(hours, at, row) for row in np.eye(len(at))])
+    return weights
 
 
 def _options(cases: Sequence[Case], table: Array, codes: Array) -> Options:
