@@ -75,13 +75,14 @@ class Due:
 
     def mark(self, readings: Readings, network: Network, revised: int | None = None) -> None:
         """Mark the spans of these samples; those that had ended when they were `revised` [ns] have to go."""
-        rows = readings.take(readings.timed())
+        timed = readings.timed()
+        rows = readings if timed.all() else readings.take(timed)
         codes, places = placed(rows, network)
-        zones = [place and zone_of(network, place.site) for place in places]
-        names = sorted({zone for zone in zones if zone})
-        code = np.array([names.index(zone) if zone else -1 for zone in zones] or [-1])[codes]
-        for number, zone in enumerate(names):
-            mine = np.flatnonzero(code == number)
+        known, code = np.unique(codes, return_inverse=True)
+        stood = [places[one] for one in known.tolist()]
+        zones = [zone_of(network, place.site) if place else "" for place in stood]
+        for zone in sorted(set(zones) - {""}):
+            mine = np.flatnonzero(np.array([one == zone for one in zones])[code])
             for span in kinds(network):
                 self._spans(span, zone, rows, mine, revised)
 

@@ -195,6 +195,18 @@ def test_what_was_marked_survives_a_kill(school: Outflow) -> None:
     assert school.journal.cursor(NAME) == school.journal.newest()
 
 
+def test_influxdb_may_be_killed_while_means_are_written(school: Outflow) -> None:
+    school.commit(draft(samples()))
+    school.start()
+    wait_until(lambda: school.metrics.value("means_written") > 0)
+    school.influx.kill()
+    wait_until(lambda: school.metrics.value("influx_retries") >= 2)
+    assert school.metrics.value("means_waiting") > 0
+    school.influx.start()
+    wait_until(lambda: school.words[-1] == "" and school.metrics.value("means_waiting") == 0, 60)
+    assert agree(school)
+
+
 def test_a_list_that_was_written_down_is_read_back(school: Outflow) -> None:
     school.commit(draft(samples()))
     school.clock.monotonic = lambda: 0.0  # type: ignore[method-assign]

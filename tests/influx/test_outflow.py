@@ -250,6 +250,19 @@ def test_a_stations_hour_and_its_correction_are_one_point(outflow: Outflow) -> N
     assert row == {"time": hour, "pm25": 29.0, "pm25_flag": 4, "station": "jungnang", "source": "airkorea"}
 
 
+def test_a_value_that_its_source_takes_back_falls_away_and_the_others_stay(outflow: Outflow) -> None:
+    hour = 1_772_500_000 * 10**9
+    both = [Observed("jungnang", hour, "pm25", 31.0), Observed("jungnang", hour, "pm10", 44.0)]
+    outflow.commit(*drafts(outflow.journal, "airkorea", both))
+    outflow.flow()
+    taken = Observed("jungnang", hour, "pm25", float("nan"), 9)
+    outflow.commit(*drafts(outflow.journal, "airkorea", [taken]))
+    outflow.flow()
+    (row,) = outflow.influx.query_influxql("SELECT pm25_flag, pm10, pm10_flag FROM reference")
+    assert row == {"time": hour, "pm25_flag": 9, "pm10": 44.0, "pm10_flag": 1}
+    assert outflow.influx.query_influxql("SELECT pm25 FROM reference") == []
+
+
 def test_a_waiting_cursor_stops_at_once_and_lag_is_told(outflow: Outflow) -> None:
     outflow.commit(draft(samples(1)), draft(samples(1)))
     cursor = outflow.start(Backoff(first=600, cap=600), url="http://127.0.0.1:9")
