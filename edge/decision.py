@@ -11,7 +11,7 @@ from edge.network import Room
 from edge.pace import Running
 from edge.room import Balance
 
-REASONS: Mapping[str, str] = {
+_REASONS: Mapping[str, str] = {
     "stale": "no fresh PM2.5 value; the device falls back by itself",
     "safe": "no fresh PM2.5 value; its safe level, as it has no timer of its own",
     "hand": "set by hand {minutes} min ago",
@@ -40,6 +40,12 @@ REASONS: Mapping[str, str] = {
     "open-co2": "open the windows: CO2 is {co2} ppm, above {limit}",
     "shut": "keep the windows shut: outdoor air has {outdoor} µg/m³, indoors {now}",
 }
+PM10 = "-pm10"
+"""Ends the key of a reason that speaks of a room kept on PM10."""
+REASONS: Mapping[str, str] = {
+    **_REASONS,
+    **{key + PM10: text.replace("PM2.5", "PM10") for key, text in _REASONS.items() if "PM2.5" in text},
+}
 """Why a level was chosen: the key for the word catalogue, and the English text with its placeholders."""
 
 
@@ -47,7 +53,7 @@ REASONS: Mapping[str, str] = {
 class Policy:
     """How rooms are kept.
 
-    `limit` [µg/m³] and `co2_limit` [ppm]; a room's own limits `pm25` and `co2` override them. Cost of a
+    `limit` [µg/m³] and `co2_limit` [ppm]; a room's own limits `pm25` (or `pm10`) and `co2` override them. Cost of a
     `miss` and of a needless `alarm` in one unit: their share is the confidence with which the limit is
     kept, unless the room asks for its own. Times [s]: how far it looks ahead and in how many `steps`, least
     run and rest, hold before a lower level, how long a hand's choice is left alone, life and repetition of
@@ -117,8 +123,8 @@ class Ahead:
 
 @dataclass(frozen=True, slots=True)
 class RoomState:
-    """What is known of a room at `now` [ns]: newest values, forecasts as it is (of the outdoor air too),
-    people now or within the policy's lead time, in how many seconds they come (`arrive_s`), and what its
+    """What is known of a room at `now` [ns]: newest values (`pm25` and `outdoor` are PM10 where the room is
+    kept on that), forecasts as it is (of the outdoor air too), people now or within the policy's lead time, in how many seconds they come (`arrive_s`), and what its
     actuators (by id) do; `interval_s` is that of its node's batches. `balance` as identified (None: as the
     files say), `quiet` hours, `price` of a kWh (None: the policy's), `budget_w` that its actuators may draw
     together, degrees [K] between outdoor air and the room where it is heated or cooled, and `lead_s` that

@@ -157,6 +157,11 @@ class Room:
     quiet: Timetable = field(default_factory=Timetable)
     confidence: float | None = None
 
+    @property
+    def dust(self) -> str:
+        """The quantity of particles that it is kept on: PM10 where its limits name that and not PM2.5."""
+        return "pm10" if "pm10" in self.limits and "pm25" not in self.limits else "pm25"
+
 
 @dataclass(frozen=True, slots=True)
 class Energy:

@@ -71,7 +71,7 @@ def _case(state: RoomState, policy: Policy, actuators: Actuators) -> Case:
         policy=policy,
         actuators=tuple(actuators),
         levels=levels,
-        limit=limits.get("pm25", policy.limit),
+        limit=limits.get(state.room.dust, policy.limit),
         co2_limit=limits.get("co2", policy.co2_limit),
         pm25=_fresh(state.pm25, oldest),
         outdoor=_fresh(state.outdoor, oldest),

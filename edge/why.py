@@ -2,10 +2,10 @@
 
 import math
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from edge.choice import Choice
-from edge.decision import Candidate, Decision, Policy, RoomState
+from edge.decision import PM10, REASONS, Candidate, Decision, Policy, RoomState
 from edge.network import Actuator
 from edge.pace import PACES, Running, recently
 from edge.readings import SECOND, Array
@@ -137,10 +137,17 @@ def reasons(
     """The decisions for a room's actuators; `codes` (actuators × levels) are those of its paces."""
     best, free = table[choice.best[place]], table[choice.free[place]]
     seen = _Seen(case, table, choice, place, best, free, 0)
-    return tuple(
+    said = (
         _decision(seen, number, actuator, codes[number], candidates)
         for number, actuator in enumerate(case.actuators)
     )
+    return tuple(_of_pm10(one) if case.state.room.dust == "pm10" else one for one in said)
+
+
+def _of_pm10(decision: Decision) -> Decision:
+    """The decision with the reason that says PM10, where there is one."""
+    key = decision.key + PM10
+    return replace(decision, key=key) if key in REASONS else decision
 
 
 def _decision(

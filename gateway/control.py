@@ -232,8 +232,8 @@ class Decide:
 
     def _state(self, rooms: Rooms, site: Site, room: Room, now: int) -> RoomState:
         inside, outside = rooms.nodes.get((site.id, room.id), ()), rooms.nodes.get((site.id, ""), ())
-        values = {q: self._measured(inside, q, now) for q in ("pm25", "co2", "temp")}
-        outdoor, cold = self._measured(outside, "pm25", now), self._measured(outside, "temp", now)
+        values = {q: self._measured(inside, q, now) for q in (room.dust, "co2", "temp")}
+        outdoor, cold = self._measured(outside, room.dust, now), self._measured(outside, "temp", now)
         warm = values["temp"]
         known = self._live.balances.get((site.id, room.id))
         lead = known.lead_s if known else self._policy.lead_s
@@ -242,11 +242,11 @@ class Decide:
         return RoomState(
             room=room,
             now=now,
-            pm25=values["pm25"],
+            pm25=values[room.dust],
             co2=values["co2"],
             outdoor=outdoor,
-            outlook=self._outlook(inside),
-            outdoor_outlook=self._outlook(outside),
+            outlook=self._outlook(inside, room.dust),
+            outdoor_outlook=self._outlook(outside, room.dust),
             occupied=arrival == 0,
             occupied_soon=arrival is not None,
             arrive_s=float(arrival or 0),
@@ -285,8 +285,9 @@ class Decide:
         value = newest.values[quantity]
         return Measured(value.value, value.flag, (now - newest.time) / SECOND, value.u)
 
-    def _outlook(self, nodes: tuple[Node, ...]) -> tuple[Ahead, ...]:
-        outlooks = [self._live.outlook[node.id] for node in nodes if node.id in self._live.outlook]
+    def _outlook(self, nodes: tuple[Node, ...], quantity: str) -> tuple[Ahead, ...]:
+        known = (self._live.outlook[node.id] for node in nodes if node.id in self._live.outlook)
+        outlooks = [outlook for outlook in known if outlook.quantity == quantity]
         if not outlooks:
             return ()
         newest = max(outlooks, key=lambda outlook: outlook.issued)

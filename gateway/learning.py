@@ -24,9 +24,9 @@ GROUP = 500
 LEAD = (1200, 3600)
 """The least and most [s] that a room is looked after ahead."""
 DIRTY = 100.0
-"""Outdoor PM2.5 [µg/m³] for which a room's lead time is worked out."""
+"""Outdoor particles [µg/m³] for which a room's lead time is worked out."""
 LIMIT = 35.0
-QUANTITIES = ("pm25", "co2")
+QUANTITIES = ("pm25", "pm10", "co2")
 
 Progress = Callable[[int, int], None]
 
@@ -157,8 +157,8 @@ def _stream(
     drives = [_drive(place, levels, minutes) for place in found]
     return Stream(
         step=CELL / SECOND / 3600,
-        inside=np.stack([cells.mean(place.inside, "pm25") for place in found]),
-        outside=np.stack([cells.mean(place.outside, "pm25") for place in found]),
+        inside=np.stack([cells.mean(place.inside, place.room.dust) for place in found]),
+        outside=np.stack([cells.mean(place.outside, place.room.dust) for place in found]),
         co2=np.stack([cells.mean(place.inside, "co2") for place in found]),
         busy=np.stack([busy[place.site.id, place.room.timetable] for place in found]),
         clean=np.stack([clean for clean, _ in drives]),
@@ -238,7 +238,7 @@ def lead(place: Place, balance: Balance) -> int:
     clean = sum(max(level.cadr for level in one.levels) for one in place.actuators)
     loss = balance.busy_loss + balance.delivered * clean / place.room.volume
     gain = balance.busy_inward * DIRTY + balance.source
-    limit = place.room.limits.get("pm25", LIMIT)
+    limit = place.room.limits.get(place.room.dust, LIMIT)
     hours = lead_hours(balance.inward * DIRTY / balance.loss, limit, gain, loss)
     least, most = LEAD
     steps = min(hours * 3600, most) // 600 + 1

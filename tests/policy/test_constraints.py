@@ -215,6 +215,17 @@ def test_a_hand_keeps_its_machine_and_the_other_does_what_it_can() -> None:
     assert both(dataclasses.replace(DIRTY, running={"p": past, "v": running(0)}))["p"].key == "over"
 
 
+def test_a_room_with_a_limit_for_pm10_alone_is_kept_on_it_and_says_so() -> None:
+    platform = dataclasses.replace(DIRTY, room=dataclasses.replace(DIRTY.room, limits={"pm10": 100.0}))
+    calm, over = (dataclasses.replace(platform, pm25=measured(value), outlook=()) for value in (20.0, 140.0))
+    assert (alone(calm).level, alone(calm).key) == (0, "below-pm10")
+    assert alone(over).level
+    assert alone(over).key == "over-pm10"
+    assert alone(over).reason == "PM10 is 140 µg/m³, above 100"
+    both_limits = dataclasses.replace(platform.room, limits={"pm25": 35.0, "pm10": 100.0})
+    assert both_limits.dust == "pm25"
+
+
 @pytest.mark.parametrize("key", REASONS)
 def test_every_reason_is_said_in_korean(key: str) -> None:
     numbers = dict.fromkeys(("now", "limit", "forecast", "risk", "co2", "outdoor"), 7.0)
