@@ -83,11 +83,11 @@ def alarms(room: Room) -> set[str]:
 def test_bad_air_makes_a_command_that_says_everything(room: Room) -> None:
     room.pass_time(65, 90.0)
     (command,) = room.commands
-    assert list(command) == ["id", "issued", "ttl", "level", "reason"]
+    assert list(command) == ["id", "issued", "ttl", "level", "reason", "ko"]
     assert command["id"] == f"{room.bench.gateway.term}-1"
     assert 0 <= room.second - command["issued"] <= 10
     assert (command["ttl"], command["level"] > 0) == (TTL, True)
-    assert "µg/m³" in command["reason"]
+    assert all("µg/m³" in command[language] for language in ("reason", "ko"))
 
 
 def test_a_silent_actuator_is_told_again_and_then_an_alarm(room: Room) -> None:
