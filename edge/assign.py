@@ -22,10 +22,11 @@ MEASURES: Mapping[str, frozenset[str]] = {
     "pm": _PM,
     "scd4x": _CLIMATE | {"co2"},
     "sht4x": _CLIMATE,
+    "other": frozenset(QUANTITIES),
     "reference": frozenset(QUANTITIES),
     "table": frozenset(QUANTITIES),
 }
-"""What each type of sensor measures."""
+"""What each type of sensor measures; `other`: whatever no other sensor of its node does."""
 
 Sensor = tuple[str, str]
 """A sensor's type and serial."""
@@ -47,8 +48,10 @@ class Setup:
     """Since when [ns] it has stood there with these sensors."""
 
     def sensor(self, quantity: str) -> Sensor | None:
-        """The sensor that measures `quantity`: the first one listed whose type can."""
-        return next((pair for pair in self.sensors if quantity in MEASURES.get(pair[0], ())), None)
+        """The sensor that measures `quantity`: the first one listed whose type can, `other` only where none
+        else does."""
+        able = (pair for pair in self.sensors if quantity in MEASURES.get(pair[0], ()))
+        return min(able, key=lambda pair: pair[0] == "other", default=None)
 
 
 NOWHERE = Setup(since=_NEVER)

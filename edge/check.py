@@ -29,7 +29,6 @@ __all__ = [
     "hours_kept",
     "late",
     "rebuild",
-    "revise",
 ]
 
 
@@ -78,25 +77,6 @@ def rebuild(tail: Readings, network: Network, newest: Mapping[str, int] | None =
         if node in state.slots:
             state.newest[state.slots[node]] = max(time, state.newest[state.slots[node]])
     return state
-
-
-def revise(history: Readings, first: int, last: int, network: Network) -> tuple[Readings, CheckState]:
-    """The catch-up pass: the rows whose flags come out otherwise than they are stored because of rows that
-    came late, the oldest at `first` and the newest at `last` [ns], and the state after them, to be adopted.
-
-    `history` holds the late nodes' rows from REACH before `first` to REACH after `last`.
-    """
-    seen, state = check(history, CheckState.empty(), network)
-    seen = hours_kept(history, seen)
-    other = np.zeros(len(seen), bool)
-    for name, column in seen.columns.items():
-        stored = history.columns.get(name)
-        if stored is None:
-            other |= column.flag != Flag.ABSENT
-        else:
-            other |= (column.flag != stored.flag) | (column.tests != stored.tests)
-    other &= (seen.time >= first - AHEAD * SECOND) & (seen.time <= last + WINDOW * SECOND)
-    return seen.take(np.flatnonzero(other)), state
 
 
 def hours_kept(stored: Readings, judged: Readings) -> Readings:

@@ -9,6 +9,7 @@ from edge.correction.model import Corrected, Correction, CorrectionError
 from edge.correction.term import served, steps
 from edge.quantity import QUANTITIES
 from edge.readings import SECOND, Array, Flag
+from gateway.calibration import percent
 from gateway.table import HOUR, Table, Words
 
 CELLS = ("value", "lower", "upper", "u")
@@ -23,6 +24,7 @@ def calibrated(table: Table, fleet: Correction, own: Mapping[str, Correction]) -
     quantity = fleet.quantity
     if quantity not in table.numbers:
         raise CorrectionError(f"no column `{quantity}`", table.name, "the model corrects that quantity")
+    percent(table)
     cells = {name: np.full(len(table), np.nan) for name in CELLS}
     flag = np.full(len(table), float(Flag.MISSING))
     names: dict[str, int] = {}

@@ -16,6 +16,8 @@ from edge.correction.model import CorrectionError
 from edge.correction.models import ADVICE, Models
 from edge.fit.fit import Campaign
 from edge.fit.sample import Colocation
+from edge.limits import limits
+from edge.mean import COMPLETE, means
 from edge.network import Fitted, Network, Node, Placement
 from edge.problem import Problem
 from edge.quantity import QUANTITIES
@@ -24,8 +26,10 @@ from gateway.table import HOUR, Table
 
 LONG = 60 * 24 * HOUR
 """A campaign of this span [ns] is cut into ten blocks, a shorter one into five."""
-HALF = 0.75
 FEWEST = 20
+NOISE = 10.0
+"""How far [unit] below the least that can be a monitor's value may lie by its noise; what lies lower is a
+code."""
 
 
 class NoCampaign(Problem):
@@ -33,23 +37,41 @@ class NoCampaign(Problem):
 
 
 def colocations(table: Table, quantity: str, tz: str, blocks: int | None = None) -> list[Colocation]:
-    """Each device of a table with its reference, in the reference's time step; devices with fewer than 20
-    hours of both are left out. Raises `NoCampaign`."""
+    """Each device of a table with its reference, in the coarser one's time step; devices with fewer than 20
+    rows of both, or beside a reference that never changes, are left out. Raises `NoCampaign`."""
     _require(table, quantity)
+    percent(table)
     found = []
     for code, name in enumerate(table.device.names):
         rows = np.flatnonzero(table.device.code == code)
         if rows.size >= 2:
             found.append(_colocation(table.take(rows), name, quantity, tz, blocks))
-    usable = [one for one in found if one.scored.sum() >= FEWEST]
-    if not usable:
+    scored = [one for one in found if one.scored.sum() >= FEWEST]
+    if not scored:
         most = max((int(one.scored.sum()) for one in found), default=0)
         raise NoCampaign(
-            f"at most {most} hours in which {quantity} and ref_{quantity} (with rh and temp) both stand",
+            f"at most {most} rows in which {quantity} and ref_{quantity} (with rh and temp) both stand",
             table.name,
-            "a sensor and its reference stand in the same row; a week of them is the least",
+            "a sensor and its reference stand in the same row; a week of hours is the least",
         )
-    return usable
+    if not any(_varies(one.inputs.raw[one.taught]) and _varies(one.reference[one.taught]) for one in scored):
+        raise NoCampaign(
+            f"{quantity} or ref_{quantity} never changes where quality control lets it pass",
+            table.name,
+            "`gongi quality` says what is wrong with it",
+        )
+    return [one for one in scored if _varies(one.reference[one.scored])]
+
+
+def _varies(cells: Array) -> bool:
+    return bool((cells != cells[:1]).any())
+
+
+def percent(table: Table) -> None:
+    """Raises `NoCampaign` where a table's humidity is a share instead of per cent."""
+    rh = table.numbers.get("rh", np.zeros(0))
+    if np.isfinite(rh).sum() >= FEWEST and np.nanmax(rh) <= 1.0 and _varies(rh[np.isfinite(rh)]):
+        raise NoCampaign("rh lies between 0 and 1", table.name, "humidity is in per cent: multiply it by 100")
 
 
 def _require(table: Table, quantity: str) -> None:
@@ -68,10 +90,16 @@ def _colocation(table: Table, name: str, quantity: str, tz: str, blocks: int | N
         if column in QUANTITIES and np.isfinite(cells).any()
     }
     columns.setdefault(quantity, table.numbers[quantity])
-    reference, suspect = table.numbers[f"ref_{quantity}"], _suspect(table, name, columns, quantity)
-    time, step, own = table.time, _step(table.time, reference), _step(table.time, columns[quantity])
-    if own < HALF * step:
-        time, columns, reference, suspect = _averaged(time, step, own, columns, reference, suspect)
+    reference, suspect = _reference(table, quantity), _suspect(table, name, columns, quantity)
+    time, zone = table.time, ZoneInfo(tz)
+    own, its = _step(time, columns[quantity]), _step(time, reference)
+    step = max(own, its)
+    if min(own, its) < COMPLETE * step:
+        columns = dict(Inputs.of(quantity, time, own, columns).columns)
+        local = _offset(time, zone)
+        time, columns, reference, suspect = _averaged(
+            time, local, step, (own, its), columns, reference, suspect
+        )
     home, visits = _visits(table, time, step)
     found = Colocation(
         node=name,
@@ -80,7 +108,7 @@ def _colocation(table: Table, name: str, quantity: str, tz: str, blocks: int | N
         # A node that travels carries the reference of its first site; what stands elsewhere is for scoring.
         reference=np.where(home, reference, np.nan) if visits else reference,
         suspect=suspect,
-        offset=_offset(time, ZoneInfo(tz)),
+        offset=_offset(time, zone),
         blocks=10,
         visits=visits,
     )
@@ -135,21 +163,34 @@ def _suspect(table: Table, name: str, columns: Mapping[str, Array], quantity: st
     return bad
 
 
+def _reference(table: Table, quantity: str) -> Array:
+    """The reference's cells; those that can't be true, or that its own flag doubts, are missing."""
+    cells, bounds = table.numbers[f"ref_{quantity}"], limits("reference", quantity, {})
+    sound = (cells >= bounds.low - NOISE) & (cells <= bounds.high)
+    flag = table.numbers.get(f"ref_{quantity}_flag", np.zeros(len(table)))
+    known: Array = np.where(sound & ~(flag >= Flag.SUSPECT), cells, np.nan)
+    return known
+
+
 def _averaged(
-    time: Array, step: int, own: int, columns: Mapping[str, Array], reference: Array, suspect: Array
+    time: Array,
+    local: Array,
+    step: int,
+    steps: tuple[int, int],
+    columns: Mapping[str, Array],
+    reference: Array,
+    suspect: Array,
 ) -> tuple[Array, dict[str, Array], Array, Array]:
-    """Means over the reference's step by the 75 % rule: a step is suspect where a quarter of it is."""
-    steps, place = np.unique(time // step, return_inverse=True)
+    """Means over the local clock's spans of `step`, of a sensor and a reference that speak every `steps`
+    [ns]; a span is suspect where a quarter of it is."""
+    own, its = steps
 
-    def mean(cells: Array, least: float) -> Array:
-        known = np.isfinite(cells)
-        count = np.bincount(place[known], minlength=steps.size)
-        total = np.bincount(place[known], cells[known], steps.size)
-        return np.where(count >= least, total / np.maximum(count, 1), np.nan)
+    def mean(cells: Array, each: int) -> Array:
+        return means(time, cells, step, each, local)[1]
 
-    least = HALF * step / own
-    wrong = np.bincount(place, suspect, steps.size) > (1 - HALF) * step / own
-    return steps * step, {n: mean(c, least) for n, c in columns.items()}, mean(reference, 1), wrong
+    begin, wrong = means(time, suspect.astype(np.float64), step, own, local)
+    averaged = {name: mean(cells, own) for name, cells in columns.items()}
+    return begin, averaged, mean(reference, its), wrong > 1 - COMPLETE
 
 
 def _offset(time: Array, zone: ZoneInfo) -> Array:

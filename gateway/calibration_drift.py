@@ -6,9 +6,10 @@ from html import escape
 
 import numpy as np
 
-from edge.drift import DAY_H, RULE, Day, Proposal, Watched
+from edge.drift import DAY_H, RULE, Day, Watched
 from edge.quantity import QUANTITIES
 from edge.readings import Array
+from edge.recalibration import Proposal
 from gateway.calibration_page import NOTICE, STYLE
 from gateway.plot import Axis, Marks, around, plot
 from gateway.words import N_, Words, words

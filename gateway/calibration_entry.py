@@ -8,10 +8,10 @@ from typing import Any
 
 import tomlkit
 
-from edge.drift import Proposal
 from edge.network import Calibration, Network
 from edge.problem import Problem
 from edge.readings import SECOND
+from edge.recalibration import Proposal
 from gateway.network import files, includes, load, read
 from gateway.network.models import FLEET
 

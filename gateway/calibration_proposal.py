@@ -7,7 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from edge.drift import Day, Proposal
+from edge.drift import Day
+from edge.recalibration import Proposal
 from gateway.block import Draft
 from gateway.journal import Journal
 

@@ -7,9 +7,10 @@ from pathlib import Path
 
 import structlog
 
-from edge.drift import HOUR, Proposal
+from edge.drift import HOUR
 from edge.network import Network
 from edge.problem import Problem
+from edge.recalibration import Proposal
 from gateway.calibration_entry import accept
 from gateway.calibration_proposal import keep
 from gateway.calibration_watch import QUANTITIES, watch

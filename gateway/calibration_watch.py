@@ -6,22 +6,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from edge.assign import Setup, Setups
-from edge.drift import (
-    DAY_H,
-    HOUR,
-    NEAR,
-    RULE,
-    Course,
-    Proposal,
-    Rule,
-    Watched,
-    carried,
-    judged,
-    median_of,
-    proposal,
-)
+from edge.drift import DAY_H, HOUR, NEAR, RULE, Course, Rule, Watched, judged, median_of
 from edge.network import Network, Site
 from edge.readings import SECOND, Array, Flag, Readings
+from edge.recalibration import Proposal, carried, proposal
 from gateway.history import History
 from gateway.journal import Journal
 from gateway.reference.nearest import kilometres

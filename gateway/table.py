@@ -205,7 +205,8 @@ def _columns(path: Path) -> dict[str, Any]:
     except FileNotFoundError:
         raise TableError("no such file", str(path)) from None
     except (pa.ArrowInvalid, pa.ArrowNotImplementedError, UnicodeDecodeError, OSError) as error:
-        advice = "tables are .csv, .csv.gz or .parquet"
+        coded = "UTF8" in str(error) or isinstance(error, UnicodeDecodeError)
+        advice = "save it as CSV UTF-8" if coded else "tables are .csv, .csv.gz or .parquet"
         raise TableError(f"can't be read: {str(error).splitlines()[0]}", str(path), advice) from None
     names = [name.strip().lower() for name in table.schema.names]
     twice = sorted({name for name in names if names.count(name) > 1})

@@ -16,9 +16,10 @@ from pathlib import Path
 
 import numpy as np
 
-from edge.drift import DAY_H, HOUR, RULE, Course, Watched, began, judged, median_of, proposal
+from edge.drift import DAY_H, HOUR, RULE, Course, Watched, began, judged, median_of
 from edge.fit.fit import Campaign, fit
 from edge.readings import Array
+from edge.recalibration import proposal
 from gateway.calibration import colocations
 from gateway.table import read
 

@@ -14,8 +14,6 @@ from edge.fit.sample import Colocation
 from edge.fit.solve import Solution, least_squares, moments
 from edge.readings import Array
 
-TINY = 1e-9
-"""The penalty of plain least squares: none, but two terms that are one don't break it."""
 A_TERM, LEANING = 10, 30.0
 """A sensor with fewer rows a term than this takes the fleet's experience for so many rows in any case."""
 FEWEST = 3
@@ -89,7 +87,7 @@ class Fleet:
             return form.solver(one.terms(form.terms)[rows], one.reference[rows])
         blocks = self.sums.own[place]
         own = blocks.sum(axis=0) - blocks[list(without)].sum(axis=0)
-        return least_squares(self._shrunk(place, own, without), form.penalty or TINY, form.stretch)
+        return least_squares(self._shrunk(place, own, without), form.penalty, form.stretch)
 
     def _shrunk(self, place: int, own: Array, without: Collection[int]) -> Array:
         weight = self.weight or (LEANING if own[0, 0] < A_TERM * len(self.form.terms) else 0.0)
@@ -106,9 +104,7 @@ class Fleet:
         if form.fixed:
             return Solution((), 0.0)
         if form.solver is None:
-            return least_squares(
-                sum(own.sum(axis=0) for own in self.sums.own), form.penalty or TINY, form.stretch
-            )
+            return least_squares(sum(own.sum(axis=0) for own in self.sums.own), form.penalty, form.stretch)
         terms = np.concatenate([one.terms(form.terms)[one.taught] for one in self.members])
         return form.solver(terms, np.concatenate([one.reference[one.taught] for one in self.members]))
 
@@ -118,7 +114,7 @@ class Fleet:
         if form.fixed:
             return Solution((), 0.0)
         if form.solver is None:
-            return least_squares(self.sums.others[place][-1], form.penalty or TINY, form.stretch)
+            return least_squares(self.sums.others[place][-1], form.penalty, form.stretch)
         terms = np.concatenate([one.terms(form.terms)[one.taught] for one in others])
         return form.solver(terms, np.concatenate([one.reference[one.taught] for one in others]))
 

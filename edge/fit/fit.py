@@ -124,7 +124,7 @@ def _fitted(trial: Trial, place: int, nested: Array, made: Spread, coverage: Cov
     return Fitted(
         one=one,
         rows=Series(time, step, raw, value, truth),
-        days=Series(days[0] * DAY, DAY, *days[1:]),
+        days=Series(days[0], DAY, *days[1:]),
         raw=score(raw, truth),
         cv=score(value, truth),
         nested=score(nested[rows], truth),

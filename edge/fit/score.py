@@ -5,10 +5,10 @@ from dataclasses import asdict, dataclass
 
 import numpy as np
 
+from edge.mean import means
 from edge.readings import Array
 
 DAY = 86_400_000_000_000
-COMPLETE = 0.75
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,15 +90,14 @@ def met(found: Score, bounds: Bounds) -> dict[str, bool]:
 
 
 def daily(time: Array, step: int, offset: Array, *columns: Array) -> tuple[Array, ...]:
-    """Means of the local days that have 75 % of their rows: the days [days since 1970], then each column's.
+    """Means of the local days that have 75 % of their rows: when each day begins [local ns], then each
+    column's.
 
-    `offset` [ns] is each row's local time less UTC.
+    `offset` [ns] is each row's local time less UTC; the columns have no gaps.
     """
-    day = (time + offset) // DAY
-    days, place, count = np.unique(day, return_inverse=True, return_counts=True)
-    whole = count >= COMPLETE * max(DAY / step, 1)
-    means = (np.bincount(place, cells, days.size)[whole] / count[whole] for cells in columns)
-    return (days[whole], *means)
+    begin, mean = means(time + offset, np.stack(columns, axis=1), DAY, step)
+    whole = np.isfinite(mean).all(axis=1)
+    return (begin[whole], *mean[whole].T)
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,6 +7,9 @@ import numpy as np
 from edge.readings import Array
 
 RIDGE = 1e-3
+TINY = 1e-9
+"""The penalty of plain least squares: none, but two terms that are one, or one that never changes, don't
+break it."""
 TUNING = 1.5
 ROUNDS = 12
 PAIRS = 2000
@@ -44,7 +47,7 @@ def least_squares(sums: Array, penalty: float = RIDGE, stretch: float = 0.0) -> 
     mean = sums[0, 1:] / count
     spread = sums[1:, 1:] / count - np.outer(mean, mean)
     scale = np.sqrt(np.maximum(np.diag(spread)[:-1], 1e-12))
-    within = spread[:-1, :-1] / np.outer(scale, scale) + penalty * np.eye(scale.size)
+    within = spread[:-1, :-1] / np.outer(scale, scale) + max(penalty, TINY) * np.eye(scale.size)
     weights = np.linalg.solve(within, spread[:-1, -1] / scale) / scale
     if stretch:
         told, known = weights @ spread[:-1, :-1] @ weights, weights @ spread[:-1, -1]

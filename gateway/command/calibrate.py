@@ -1,7 +1,7 @@
 """`gongi calibrate`: corrections from co-locations with reference monitors."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -13,6 +13,7 @@ from rich.table import Table
 from edge.fit.fit import Campaign, fit
 from edge.fit.form import FORMS
 from edge.fit.region import one_site_each
+from edge.fit.sample import Colocation
 from edge.fit.transfer import transfer
 from gateway import table as tables
 from gateway.calibrated import calibrated
@@ -81,6 +82,7 @@ def fit_command(
     """
     read = tables.read(table, tz)
     members = colocations(read, quantity, tz, blocks)
+    left = _left_out(read, members)
     with _bar("trying forms", len(FORMS)) as step:
         campaign = fit(members, read.hash, step)
     if out:
@@ -89,11 +91,13 @@ def fit_command(
         # Plots and their page are needed by this option alone.
         from gateway.calibration_page import page
 
+        html.parent.mkdir(parents=True, exist_ok=True)
         html.write_text(page(campaign, table.name, lang), encoding="utf-8")
     if as_json:
-        click.echo(json.dumps(said(campaign), ensure_ascii=False))
+        click.echo(json.dumps({**said(campaign), "left_out": left}, ensure_ascii=False))
     else:
         _show(campaign)
+        _tell(left)
     for path in (out, html):
         if path and not as_json:
             click.echo(f"written: {path}")
@@ -124,10 +128,12 @@ def transfer_command(table: Path, quantity: str, leave: str, proxies: str, tz: s
 
     Exit status: 0 done, 1 nothing to learn from, 2 wrong call.
     """
-    members = one_site_each(colocations(tables.read(table, tz), quantity, tz))
+    read = tables.read(table, tz)
+    members = one_site_each(colocations(read, quantity, tz))
+    left_out = _left_out(read, members)
     with _bar("leaving out", len(members)) as step:
         left = list(transfer(members, leave, proxies, step))
-    report = transferred(left)
+    report = {**transferred(left), "left_out": left_out}
     if as_json:
         click.echo(json.dumps(report, ensure_ascii=False))
         return
@@ -137,6 +143,17 @@ def transfer_command(table: Path, quantity: str, leave: str, proxies: str, tz: s
         taught = f"{len(node['teachers'])} sensors"
         shown.add_row(node["node"], node["site"], *numbers, taught, f"{node['share']:.0%}")
     Console().print(shown)
+    _tell(left_out)
+
+
+def _left_out(table: tables.Table, members: Iterable[Colocation]) -> list[str]:
+    """The table's devices that can be neither fitted nor scored."""
+    return sorted({*table.device.names} - {one.node for one in members})
+
+
+def _tell(left: list[str]) -> None:
+    if left:
+        click.echo(f"left out: {', '.join(left)} (too few rows beside a reference that changes)")
 
 
 @calibrate.command("apply", epilog=APPLY)

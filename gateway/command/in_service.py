@@ -14,10 +14,11 @@ from rich.console import Console
 from rich.progress import Progress
 from rich.table import Table
 
-from edge.drift import Proposal, Watched
+from edge.drift import Watched
 from edge.network import Network
 from edge.problem import Problem
 from edge.readings import SECOND
+from edge.recalibration import Proposal
 from gateway import calibration_proposal as kept
 from gateway import calibration_watch as watching
 from gateway import recompute as work

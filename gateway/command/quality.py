@@ -69,6 +69,7 @@ def quality(
         # Plots and their page are needed by this option alone.
         from gateway.quality_page import page
 
+        html.parent.mkdir(parents=True, exist_ok=True)
         html.write_text(page(readings, found, table.name, lang), encoding="utf-8")
     nodes = list(health(readings))
     if as_json:

@@ -2,6 +2,7 @@
 
 import json
 import re
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -38,7 +39,7 @@ def test_fit_prints_one_object(campaign_table: Path, capsys: pytest.CaptureFixtu
     status, out, _ = call(capsys, "fit", campaign_table, "--quantity", "pm25", "--json")
     report: dict[str, Any] = json.loads(out)
     assert status == 0
-    assert set(report) == {"nodes", "pooled", "model", "targets", "coverage"}
+    assert set(report) == {"nodes", "pooled", "model", "targets", "coverage", "left_out"}
     assert [node["node"] for node in report["nodes"]] == ["n1", "n2", "n3", "n4", "n5"]
     for node in report["nodes"]:
         for which in ("raw", "cv"):
@@ -119,7 +120,7 @@ def test_transfer_prints_one_object(
     [
         ("time,pm10,ref_pm25", "no column `pm25`"),
         ("time,pm25,rh,temp", "no column `ref_pm25`"),
-        ("time,pm25,rh,temp,ref_pm25", "at most 2 hours"),
+        ("time,pm25,rh,temp,ref_pm25", "at most 2 rows"),
     ],
 )
 def test_a_table_that_can_not_serve_is_explained(
@@ -137,20 +138,87 @@ def test_minutes_become_the_references_hours(tmp_path: Path) -> None:
     lines = ["time,node,pm25,rh,temp,ref_pm25"]
     for minute in range(0, 48 * 60, 10):
         at = np.datetime64(START // 1_000_000_000 + minute * 60, "s")
-        reference = "20" if minute % 60 == 0 else ""
-        lines.append(f"{at}Z,n1,{minute % 60},50,10,{reference}")
+        reference = str(20 + minute // 60) if minute % 60 == 0 else ""
+        lines.append(f"{at}Z,n1,{minute // 60 + minute % 60},50,10,{reference}")
     path = tmp_path / "t.csv"
     path.write_text("\n".join(lines), "utf-8")
     one = colocations(read(path), "pm25", "Asia/Seoul")[0]
     assert one.reference.size == 48
-    assert np.allclose(one.inputs.raw, 25.0)
+    assert np.allclose(one.inputs.raw, 25.0 + np.arange(48))
+    assert np.allclose(one.reference, 20.0 + np.arange(48))
     assert one.blocks == 5
+
+
+def changed(path: Path, folder: Path, **columns: Callable[[int], str]) -> Path:
+    """A table with other cells, by row."""
+    head, *lines = path.read_text("utf-8").splitlines()
+    names, rows = head.split(","), [line.split(",") for line in lines]
+    for name, cell in columns.items():
+        names += [name] * (name not in names)
+        for place, row in enumerate(rows):
+            row[names.index(name) : names.index(name) + 1] = [cell(place)]
+    out = folder / "changed.csv"
+    out.write_text("\n".join(",".join(row) for row in (names, *rows)), "utf-8")
+    return out
+
+
+@pytest.mark.parametrize(
+    ("column", "cell", "words"),
+    [
+        ("rh", lambda place: str(0.3 + place % 5 / 10), "rh lies between 0 and 1"),
+        ("pm25", lambda _: "12", "never changes"),
+        ("ref_pm25", lambda _: "12", "never changes"),
+        ("pm25", lambda place: str(600 + place), "at most 0 rows"),
+    ],
+)
+def test_a_column_that_can_not_be_meant_is_explained(
+    column: str,
+    cell: Callable[[int], str],
+    words: str,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    path = changed(table([colocation(hours=60)], tmp_path / "t.csv"), tmp_path, **{column: cell})
+    status, out, error = call(capsys, "fit", path, "--json")
+    assert (status, out) == (1, "")
+    assert words in error
+
+
+def test_a_references_codes_and_flags_teach_nothing(tmp_path: Path) -> None:
+    path = table([colocation(hours=60)], tmp_path / "t.csv")
+    whole = colocations(read(path), "pm25", "UTC")[0].reference
+    coded = changed(
+        path,
+        tmp_path,
+        ref_pm25=lambda place: "-999" if place == 7 else "-2" if place == 9 else str(whole[place]),
+        ref_pm25_flag=lambda place: "4" if place == 8 else "1",
+    )
+    reference = colocations(read(coded), "pm25", "UTC")[0].reference
+    assert np.flatnonzero(np.isnan(reference)).tolist() == [7, 8]
+    assert reference[9] == -2
+
+
+def test_a_device_without_a_reference_is_named(
+    campaign_table: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    head = campaign_table.read_text("utf-8").splitlines()
+    alone = [head[0], *(line for line in head[1:] if ",n1," in line or ",n5," in line)]
+    path = tmp_path / "t.csv"
+    reference = alone[0].split(",").index("ref_pm25")
+    for place, line in enumerate(alone[1:], 1):
+        cells = line.split(",")
+        cells[reference] = cells[reference] if ",n1," in line else ""
+        alone[place] = ",".join(cells)
+    path.write_text("\n".join(alone), "utf-8")
+    report = json.loads(call(capsys, "fit", path, "--json")[1])
+    assert [node["node"] for node in report["nodes"]] == ["n1"]
+    assert report["left_out"] == ["n5"]
 
 
 def test_a_table_without_hours_is_no_campaign(tmp_path: Path) -> None:
     path = tmp_path / "t.csv"
     path.write_text("time,pm25,rh,temp,ref_pm25\n2026-01-01T00:00:00Z,1,1,1,1\n", "utf-8")
-    with pytest.raises(NoCampaign, match="at most 0 hours"):
+    with pytest.raises(NoCampaign, match="at most 0 rows"):
         colocations(read(path), "pm25", "Asia/Seoul")
 
 

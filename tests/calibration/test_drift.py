@@ -14,19 +14,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as some
 
 from edge.calibrate import calibrate
-from edge.drift import (
-    DAY_H,
-    Course,
-    Proposal,
-    Watched,
-    judged,
-    likened,
-    median_of,
-    proposal,
-    same_distribution,
-    watched,
-)
+from edge.drift import DAY_H, Course, Watched, judged, likened, median_of, same_distribution, watched
 from edge.readings import SECOND, Array
+from edge.recalibration import Proposal, proposal
 from edge.wire import ID
 from gateway.calibration_entry import NotAccepted, accept
 from gateway.calibration_proposal import keep, kept

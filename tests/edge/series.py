@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
+from edge.check import AHEAD, WINDOW, CheckState, check, hours_kept
 from edge.network import Calibration, Fitted, Network, Node, Placement
 from edge.readings import SECOND, UNTIMED, Clock, Column, Readings
 
@@ -79,3 +80,16 @@ def told(readings: Readings) -> dict[tuple[str, int, int], dict[str, tuple[int, 
         }
         for place, (node, seq, row) in enumerate(keys)
     }
+
+
+def revise(history: Readings, first: int, last: int, net: Network) -> tuple[Readings, CheckState]:
+    """What the gateway's catch-up pass does with flags: the rows that come out otherwise than they are stored
+    because of rows that came late, the oldest at `first` and the newest at `last` [ns], and the state after
+    them. `history` holds the late nodes' rows from REACH before `first` to REACH after `last`."""
+    seen, state = check(history, CheckState.empty(), net)
+    seen = hours_kept(history, seen)
+    was, now = told(history), told(seen)
+    keys = zip((seen.nodes[node] for node in seen.node), seen.seq.tolist(), seen.row.tolist(), strict=True)
+    other = np.array([was[key] != now[key] for key in keys], bool)
+    other &= (seen.time >= first - AHEAD * SECOND) & (seen.time <= last + WINDOW * SECOND)
+    return seen.take(np.flatnonzero(other)), state

@@ -71,6 +71,16 @@ def test_a_reference_measures_everything() -> None:
     assert all(measured <= set(QUANTITIES) for measured in MEASURES.values())
 
 
+def test_an_other_sensor_measures_what_no_other_does() -> None:
+    fitted = (Fitted(0, (("other", "X-1"), ("pms5003", "P-1"))),)
+    fits = (Calibration(0, "own", "X-1", "co2", gain=2), Calibration(0, "dust", "X-1", "pm25", gain=9))
+    node = Node("n1", (Placement(0, "hana", "1-1", "wall"),), fitted)
+    setup = Setups.of(Network("g", {}, {"n1": node}, {}, calibrations=fits)).table[1]
+    assert setup.sensor("co2") == setup.sensor("rh") == ("other", "X-1")
+    assert setup.sensor("pm25") == ("pms5003", "P-1")
+    assert {name: entry.id for name, entry in setup.calibrations.items()} == {"co2": "own"}
+
+
 def test_a_network_without_nodes_places_nothing() -> None:
     assert Setups.of(network()).rows(rows([0], {"pm25": [1]})).tolist() == [0]
 

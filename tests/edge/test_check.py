@@ -8,12 +8,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from edge.channels import combine
-from edge.check import REACH, WINDOW, CheckState, Test, check, evaluate, late, rebuild, revise
+from edge.check import REACH, WINDOW, CheckState, Test, check, evaluate, late, rebuild
 from edge.limits import CLOCK_STEP, GAP, LONGEST_GAP, limits, mistakes
 from edge.limits import WINDOW as LIMITS_WINDOW
 from edge.network import Fitted, Network, Node, Placement
 from edge.readings import SECOND, Column, Flag, Readings, concat
-from tests.edge.series import START, network, rows, same, told
+from tests.edge.series import START, network, revise, rows, same, told
 
 NET = network("n1", "n2", "n3")
 

@@ -6,10 +6,10 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from edge.check import Test, evaluate, hours_kept, revise
+from edge.check import Test, evaluate, hours_kept
 from edge.hourly import HOUR, others, plausible
 from edge.readings import Flag, Readings
-from tests.edge.series import START, network, rows
+from tests.edge.series import START, network, revise, rows
 
 NET = network("n1", "n2", "n3", "n4")
 FIRST = -(-START // 3600) * 3600 - START
