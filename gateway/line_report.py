@@ -215,6 +215,20 @@ def _reference(one: References, network: Network) -> list[str]:
     ]
 
 
+def withdrawn(body: bytes) -> list[tuple[str, dict[str, str], int, int]]:
+    """The points that a block of reference values deletes before it writes: measurement, tags, first and last
+    time [ns]; none in one that can't be read, which is counted where it becomes lines."""
+    try:
+        held = msgspec.json.decode(body, type=list[References])
+    except msgspec.DecodeError:
+        return []
+    points = {(one.source, one.station, time) for one in held for time in one.gone}
+    return [
+        ("reference", {"source": source, "station": station}, time, time)
+        for source, station, time in sorted(points)
+    ]
+
+
 # -- blocks -------------------------------------------------------------------------------------------
 
 

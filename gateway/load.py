@@ -1,7 +1,7 @@
 """What one step writes to InfluxDB, and what becomes of what it refuses."""
 
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 from gateway.block import Block
@@ -33,7 +33,7 @@ class Load:
     last: int = 0
     blocks: int = 0
 
-    def take(self, block: Block, made: Lines, gone: list[Gone]) -> None:
+    def take(self, block: Block, made: Lines, gone: Sequence[Gone]) -> None:
         """Add a block's content."""
         self.gone += gone
         self.lines += made.lines

@@ -4,7 +4,7 @@ import json
 import random
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Protocol
@@ -19,7 +19,7 @@ from gateway.history import History
 from gateway.influx import REASON, Kept, Target, Where
 from gateway.journal import Journal
 from gateway.line import Lines
-from gateway.line_report import OF_KIND, Energy, Report, actuator, reports
+from gateway.line_report import OF_KIND, Energy, Report, actuator, reports, withdrawn
 from gateway.load import LINES, Load, Stopping, put
 from gateway.means_flow import Averaging, Gone
 
@@ -225,10 +225,10 @@ class InfluxCursor:
         self.meter.gauge("influx_lag_blocks", self.journal.newest() - oldest.id + 1 if oldest else 0)
 
     def _take(self, block: Block, load: Load) -> None:
-        gone: list[Gone] = []
+        gone: Sequence[Gone] = ()
         made = Lines([])
         try:
-            gone = _gone(block) if self.network().influx_resolution == "air" else []
+            gone = self._gone(block)
             made = self._lines(block)
             self.means.take(block)
         # A block that can't be read, whatever the cause, is named and passed: those behind it mustn't wait.
@@ -237,6 +237,11 @@ class InfluxCursor:
             load.rejects.append((block.id, f"block {block.id} ({block.kind})", str(error)[:REASON]))
             load.counts["influx_unreadable_blocks"] += 1
         load.take(block, made, gone)
+
+    def _gone(self, block: Block) -> Sequence[Gone]:
+        if block.kind == "reference":
+            return withdrawn(block.body or b"[]")
+        return _gone(block) if self.network().influx_resolution == "air" else []
 
     def _lines(self, block: Block) -> Lines:
         if block.body is None:
@@ -251,6 +256,8 @@ class InfluxCursor:
 
 
 def _erases(block: Block) -> bool:
+    if block.kind == "reference":
+        return bool(withdrawn(block.body or b"[]"))
     return block.kind == "revision" and bool(block.header)
 
 

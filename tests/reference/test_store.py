@@ -1,5 +1,6 @@
 """Reference values in the journal: blocks of their own kind, revisions, and what must not meet them."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import msgspec
@@ -13,7 +14,7 @@ from gateway import table as tables
 from gateway.archive import Archive
 from gateway.history import History
 from gateway.journal import Journal
-from gateway.line_report import OF_KIND
+from gateway.line_report import OF_KIND, withdrawn
 from gateway.reference import store
 from gateway.reference.hour import HOUR
 from gateway.reference.observed import Observed, of_table, table
@@ -98,6 +99,20 @@ def test_they_flow_into_influxdb(journal: Journal) -> None:
         f"reference,kind=urban,source=airkorea,station=jungnang pm25=31.0,pm25_flag=1i {T0}",
         f"reference,kind=urban,source=airkorea,station=jungnang pm25_flag=1i {T0 + HOUR}",
     ]
+
+
+def test_a_point_that_a_value_falls_out_of_is_said_again_as_a_whole(journal: Journal) -> None:
+    pm10 = [replace(one, quantity="pm10") for one in hours("a", 7.0, 8.0)]
+    keep(journal, [*hours("a", 1.0, 2.0), *pm10])
+    changed = hours("a", float("nan"), 3.0)
+    rest, again = store.drafts(journal, "airkorea", changed)
+    assert [(s.quantity, s.value, s.gone) for s in store.unpack(rest.body)] == [("pm25", [3.0], [])]
+    assert [(s.quantity, s.value, s.gone) for s in store.unpack(again.body)] == [
+        ("pm10", [7.0], [T0]),
+        ("pm25", [None], [T0]),
+    ]
+    assert withdrawn(again.body) == [("reference", {"source": "airkorea", "station": "a"}, T0, T0)]
+    assert withdrawn(rest.body) == withdrawn(b"no list") == []
 
 
 def test_large_imports_are_cut_into_blocks(journal: Journal) -> None:
