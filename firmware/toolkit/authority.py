@@ -67,10 +67,11 @@ def make(secrets: Secrets, file: str = CURRENT, name: str = "") -> Path:
     there is one."""
     secrets.open()
     path = secrets.folder / file
-    for one in (path, key_of(path)):
-        if one.exists():
-            advice = "devices believe it: change it with gongi ca rotate" if file == CURRENT else ""
-            raise BadCertificate("there is an authority already", str(one), advice)
+    if path.exists():
+        advice = "devices believe it: change it with gongi ca rotate" if file == CURRENT else ""
+        raise BadCertificate("there is an authority already", str(path), advice)
+    if key_of(path).exists():
+        _orphan(secrets, key_of(path))
     key = ec.generate_private_key(ec.SECP256R1())
     title = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name or _title())])
     usage = x509.KeyUsage(False, False, False, False, False, True, True, False, False)
@@ -82,6 +83,21 @@ def make(secrets: Secrets, file: str = CURRENT, name: str = "") -> Path:
     write_private(key_of(path), _pem_of_key(key), anew=True)
     write_private(path, made.sign(key, hashes.SHA256()).public_bytes(serialization.Encoding.PEM), anew=True)
     return path
+
+
+def _orphan(secrets: Secrets, key: Path) -> None:
+    """Remove the key of a next authority whose making was interrupted: nobody has seen its certificate.
+    Raises `BadCertificate` where the key may be wanted."""
+    current = key_of(secrets.folder / CURRENT)
+    if key == current or not current.exists():
+        advice = "bring its certificate back; where no device was ever flashed with it, remove the key"
+        raise BadCertificate("a key is here without its certificate", str(key), advice)
+    key.unlink()
+
+
+def complete(path: Path) -> bool:
+    """Whether an authority is here with its key."""
+    return path.exists() and key_of(path).exists()
 
 
 def _title() -> str:
@@ -204,6 +220,15 @@ def signed_by(server: Path, authority: Path) -> bool:
     except Exception:  # the library raises a kind of its own, ValueError or TypeError: it isn't
         return False
     return True
+
+
+def fits(server: Path) -> bool:
+    """Whether a broker's certificate is there with its own key: an interrupted call leaves another's."""
+    try:
+        key = serialization.load_pem_private_key(key_of(server).read_bytes(), None)
+        return key.public_key() == _read(server).public_key()
+    except (OSError, ValueError, TypeError, Problem):
+        return False
 
 
 def keep_before(folder: Path) -> None:

@@ -161,7 +161,8 @@ class Secrets:
                     "there is no master secret yet", str(path), "gongi credentials render makes it"
                 )
             self.open()
-            write_private(path, secrets.token_hex(32).encode() + b"\n", anew=True)
+            with contextlib.suppress(FileExistsError):  # of another call at this moment
+                write_private(path, secrets.token_hex(32).encode() + b"\n", anew=True)
         master = path.read_bytes().strip()
         if len(master) != 64:
             raise Insecure("the master secret is not 64 hex digits", str(path), "take it from your backup")
@@ -196,14 +197,31 @@ def write_private(path: Path, data: bytes, anew: bool = False) -> None:
     """Write a file that its owner alone can read, whole or not at all; `anew`: never over an existing one.
     It belongs to whom the old one does, or else the folder, where that may be done."""
     part = path.with_name(f"{path.name}.{os.getpid()}.part")
-    descriptor = os.open(path if anew else part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    part.unlink(missing_ok=True)  # of a call that was killed: in a container the ids come again
+    descriptor = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     with os.fdopen(descriptor, "wb") as file:
         file.write(data)
         file.flush()
         os.fsync(descriptor)
-    if not anew:
-        _same_owner(path, part)
+    _same_owner(path, part)
+    if anew:
+        _claim(part, path)
+    else:
         part.replace(path)
+
+
+def _claim(part: Path, path: Path) -> None:
+    """Rename, unless there is one; raises `FileExistsError`."""
+    try:
+        os.link(part, path)
+    except FileExistsError:
+        raise
+    except OSError:  # a file system without links; Windows never renames over a file
+        if path.exists():
+            raise FileExistsError(path) from None
+        part.rename(path)
+    finally:
+        part.unlink(missing_ok=True)
 
 
 def _same_owner(old: Path, new: Path) -> None:

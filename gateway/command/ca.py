@@ -65,12 +65,13 @@ def make(hosts: tuple[str, ...], name: str, secrets: Path, out: Path | None, as_
     """Make an authority (ECDSA P-256) in the folder of the secrets, and the broker's certificate by it.
 
     Files: ca.pem and ca.key; mosquitto/server.crt and .key, and a copy, server-before, for another listener.
+    Interrupted, the same call goes on.
     """
     place = Place(secrets, out, ())
     wanted = place.hosts(hosts)
-    authority.make(Secrets(secrets), CURRENT, name)
+    if place.whole or not authority.complete(secrets / CURRENT):
+        authority.make(Secrets(secrets), CURRENT, name)
     place.issue(CURRENT, wanted)
-    authority.keep_before(place.folder)
     say(described(place), as_json)
 
 
@@ -154,11 +155,11 @@ def rotate(
     work = call.round(record)
     with work.hearing(call.addressed()), shown(call.as_json) as show_:
         if (work.run(show_) or go_on) and record.upto == TRUSTS:
-            if not issued and not authority.signed_by(place.server, call.secrets / NEXT):
-                _issue(place, hosts)
+            if not issued:
+                issue_next(place, hosts)
             record.upto = PROVED
             work.run(show_)
-        if call.wait and record.upto == PROVED and not record.lacking(PROVED):
+        if call.wait and record.upto >= PROVED and not record.lacking(PROVED):
             _retire(record, work, place, call.kept, show_)
     told(record, call.as_json, _following(record))
 
@@ -181,10 +182,14 @@ def _facts(path: Path) -> dict[str, str]:
     return {"id": authority.describe(path, "authority").id, "der": der}
 
 
-def _issue(place: Place, hosts: Sequence[str]) -> None:
-    """The broker's certificate by the next; the present one stays at the listener for stragglers."""
+def issue_next(place: Place, hosts: Sequence[str]) -> None:
+    """The broker's certificate by the next; the present one stays at the listener for stragglers. A call that
+    was killed may have issued it and told nobody."""
+    if authority.signed_by(place.server, place.secrets / NEXT) and authority.fits(place.server):
+        place.tell()
+        return
     wanted = place.hosts(hosts)
-    if place.server.exists():
+    if authority.fits(place.server):
         authority.keep_before(place.folder)
     place.issue(NEXT, wanted)
 

@@ -31,6 +31,11 @@ class Place:
         """The broker's certificate."""
         return self.folder / f"{SERVER}.crt"
 
+    @property
+    def whole(self) -> bool:
+        """Whether both listeners have a certificate with its key."""
+        return authority.fits(self.server) and authority.fits(self.folder / f"{BEFORE}.crt")
+
     def hosts(self, asked: Sequence[str]) -> tuple[str, ...]:
         """The broker's names: those asked for, else those that it has. Raises `Problem`."""
         found = tuple(asked) or (
@@ -43,9 +48,11 @@ class Place:
         return found
 
     def issue(self, by: str, hosts: Sequence[str]) -> None:
-        """A new certificate, and the broker told."""
+        """A new certificate, for both listeners where the other has none, and the broker told."""
         broker_files.ignored(self.folder)
         authority.issue(self.secrets / by, hosts, self.folder)
+        if not self.whole:
+            authority.keep_before(self.folder)
         self.tell()
 
     def tell(self) -> None:

@@ -28,7 +28,7 @@ from firmware.toolkit.secrets import MASTER, Secrets
 from gateway.network import load
 from gateway.publish import broker_of
 from gateway.receive import Broker
-from gateway.renewal import Member, Pace, Record, Round, Terms
+from gateway.renewal import Member, Pace, Record, Round, Terms, alone
 
 FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
 PATH = click.Path(path_type=Path)
@@ -110,7 +110,10 @@ class Call:
         return self.secrets / FOLDER / f"{kind}.json"
 
     def under_way(self, kind: str) -> Record | None:
-        """The renewal that was begun and not ended, with devices that came since."""
+        """The renewal that was begun and not ended, with devices that came since. Until this command ends no
+        other call renews the same. Raises `Problem` where one does."""
+        if not self.dry_run:
+            click.get_current_context().with_resource(alone(self.path(kind)))
         if not self.path(kind).exists():
             return None
         record = Record.load(self.path(kind))
@@ -125,11 +128,23 @@ class Call:
         """The record with every device of now, and those left behind marked."""
         addresses = self.addresses()
         for device, site in addresses.items():
-            record.members.setdefault(device, Member(device, site))
+            if self._flashed(device) > record.members.setdefault(device, Member(device, site)).turn > 0:
+                record.members[device] = Member(device, site)  # what it was told is gone
         for device in [one for one in record.members if one not in addresses]:
             del record.members[device]
         self.leave(record)
         return record
+
+    def _flashed(self, device: str) -> float:
+        """When a device was flashed last, as the register says [UTC s]; 0 where it doesn't."""
+        try:
+            return datetime.fromisoformat(self._register.get(device, {}).get("at", "")).timestamp()
+        except ValueError:
+            return 0.0
+
+    @cached_property
+    def _register(self) -> Mapping[str, Mapping[str, str]]:
+        return register.newest(self.register)
 
     def leave(self, record: Record) -> None:
         """Mark who is left behind. Raises `Problem` naming those that don't exist."""
@@ -141,12 +156,13 @@ class Call:
     def addresses(self) -> dict[str, str]:
         """The site under which each device listens: that of its flashing, else that of the network files."""
         now = time.time_ns() // SECOND * SECOND
-        flashed = register.newest(self.register)
         found = {one.id: one.site for one in self.files.actuators.values() if one.dialect == "gongi"}
         for node in self.files.nodes.values():
             if place := in_force(node.placements, now):
                 found[node.id] = place.site
-        return found | {device: entry["site"] for device, entry in flashed.items() if entry.get("site")}
+        return found | {
+            device: entry["site"] for device, entry in self._register.items() if entry.get("site")
+        }
 
     def sign(self, device: str, turn: int, change: str) -> str:
         """The HMAC of a change by the device's key."""

@@ -10,8 +10,9 @@ import msgspec
 
 from edge.problem import Problem
 from gateway.renewal.record import Member
-from gateway.renewal.steps import Said, Step
+from gateway.renewal.steps import RENEWALS, Said, Step
 
+LANES = len(RENEWALS)
 MOST_BYTES = 2048
 """A device's input buffer: topic and message together."""
 LATER = frozenset({"trial"})
@@ -46,7 +47,8 @@ class Pace:
 
 class Course:
     """Moves a member through the steps; `send(topic end, payload, retain)` publishes to it. What brokers have
-    retained counts from the turns of `begun` [UTC s] on."""
+    retained counts from the turns of `begun` [UTC s] on. Renewals of several kinds may run at once: the turns
+    of each leave the remainder `lane` of LANES, so that none takes another's proof for its own."""
 
     def __init__(
         self,
@@ -57,9 +59,10 @@ class Course:
         send: Callable[[str, bytes, bool], None],
         pace: Pace,
         begun: int = 0,
+        lane: int = 0,
     ) -> None:
         self.member, self._steps, self._root = member, steps, root
-        self._sign, self._send, self._pace, self._begun = sign, send, pace, begun
+        self._sign, self._send, self._pace, self._begun, self._lane = sign, send, pace, begun, lane
         self._said: Said | None = None
         self._live = self._here = False
         self._sites: set[str] = set()
@@ -114,6 +117,8 @@ class Course:
             self._try(now)
         elif said.turning is None and (live or said.turn >= self._begun):  # else it may be of an earlier time
             self._trial_until = None
+            if said.turn == 0 < min(member.turn, member.done):  # it was flashed meanwhile
+                member.done, member.asked = 0, -1
             if said.turned and said.turned[0] == member.turn and member.asked == member.done:
                 member.word = f"given back: {said.turned[1]}"
             self._advance(said)
@@ -198,10 +203,11 @@ class Course:
         self._command(facts | {"mac": self._sign(member.id, member.turn, text)}, utc)
 
     def _next_turn(self, utc: int) -> int:
-        """A turn above all that the device has ever said."""
+        """A turn above all that the device has ever said, in this renewal's lane."""
         said = self._said
         known = (said.turn, said.turning or 0, said.turned[0] if said.turned else 0) if said else ()
-        return max(utc, self.member.turn + 1, *(turn + 1 for turn in known))
+        least = max(utc, self.member.turn + 1, *(turn + 1 for turn in known))
+        return least + (self._lane - least) % LANES
 
     def _command(self, facts: Mapping[str, Any], utc: int) -> None:
         self._term = self._term or utc

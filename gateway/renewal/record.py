@@ -1,6 +1,10 @@
 """How far a renewal came: one JSON file, replaced whole, so that it can be taken up again."""
 
+import importlib
 import json
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -68,7 +72,7 @@ class Record:
     def save(self, path: Path) -> None:
         """Write the file anew, whole or not at all."""
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        part = path.with_name(path.name + ".part")
+        part = path.with_name(path.name + ".part")  # there is one writer: `alone`
         part.write_bytes(msgspec.json.encode(self.as_json()))
         part.replace(path)
 
@@ -92,3 +96,26 @@ class Record:
         for one in self.members.values():
             if one.word:
                 one.word, one.asked = "", -1
+
+
+@contextmanager
+def alone(path: Path) -> Iterator[None]:
+    """Be the only call that renews this; a killed one is none. Raises `RecordError` where another does."""
+    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    with path.with_suffix(".lock").open("wb") as file:
+        try:
+            _lock(file.fileno())
+        except OSError:
+            advice = "wait for its end, or end it (Ctrl-C): the next call goes on where it was"
+            raise RecordError("another call renews this at the moment", str(path), advice) from None
+        yield
+
+
+def _lock(descriptor: int) -> None:
+    """Hold a file until it is closed; raises `OSError` where another process does."""
+    if os.name == "nt":
+        windows = importlib.import_module("msvcrt")
+        windows.locking(descriptor, windows.LK_NBLCK, 1)
+    else:
+        posix = importlib.import_module("fcntl")
+        posix.flock(descriptor, posix.LOCK_EX | posix.LOCK_NB)

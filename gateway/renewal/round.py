@@ -13,6 +13,7 @@ from gateway.publish import Publisher, PublishError
 from gateway.receive import Broker
 from gateway.renewal.course import Course, Pace, Sign
 from gateway.renewal.record import Record
+from gateway.renewal.steps import RENEWALS
 
 log = structlog.get_logger()
 
@@ -45,8 +46,9 @@ class Round:
         self._news: queue.SimpleQueue[tuple[str, bytes, bool]] = queue.SimpleQueue()
         self._ears: dict[Broker, Publisher | None] = {}
         self._dialled = self._saved = 0.0
+        lane = tuple(RENEWALS).index(record.kind)
         self._courses = {
-            one.id: Course(one, record.steps(one.id), root, sign, self._say, terms.pace, record.begun)
+            one.id: Course(one, record.steps(one.id), root, sign, self._say, terms.pace, record.begun, lane)
             for one in record.members.values()
         }
 

@@ -5,6 +5,8 @@ import subprocess
 import sys
 from base64 import b64encode
 from collections.abc import Iterator
+from contextlib import suppress
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +17,8 @@ from click.testing import CliRunner, Result
 from firmware.toolkit import authority, register
 from firmware.toolkit.secrets import Secrets
 from gateway import command
+from gateway.command import ca, certificates
+from gateway.renewal import RecordError, alone
 from tests.renewal.behaving import ROOT, Behaving
 from tests.servers import Mosquitto, wait_until
 
@@ -238,6 +242,84 @@ def test_a_device_moves_to_another_site_and_its_old_address_is_cleared(desk: Des
     assert said["complete"]
     assert {row["site"] for row in register.newest(desk.folder / "flashed.csv").values()} == {"duri"}
     assert desk.say("node", "move")["moved"] == []
+
+
+def writing(monkeypatch: pytest.MonkeyPatch, torn: int) -> None:
+    """Cut the power before this one of the files that are written, whoever writes it."""
+    real, count = authority.write_private, iter(range(99))
+
+    def write(path: Path, data: bytes, anew: bool = False) -> None:
+        if next(count) == torn:
+            raise KeyboardInterrupt
+        real(path, data, anew)
+
+    monkeypatch.setattr(authority, "write_private", write)
+
+
+@pytest.mark.parametrize("torn", range(1, 6))
+def test_a_making_that_was_torn_is_finished(
+    tmp_path: Path, torn: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    call = ["ca", "make", "--host", "localhost", "--secrets", str(tmp_path / "secrets"), "--json"]
+    folder = tmp_path / "secrets" / "mosquitto"
+    with monkeypatch.context() as patch:
+        writing(patch, torn)
+        assert CliRunner().invoke(command.gongi, call).exit_code
+    again = CliRunner().invoke(command.gongi, call)
+    if torn == 1:  # the key alone: the certificate may have been lost
+        assert "a key is here without its certificate" in str(again.exception)
+        return
+    assert again.exit_code == 0
+    assert authority.fits(folder / "server.crt")
+    assert authority.fits(folder / "server-before.crt")
+    assert "already" in str(CliRunner().invoke(command.gongi, call).exception)
+
+
+@pytest.mark.parametrize("torn", range(6))
+def test_a_certificate_by_the_next_whose_issue_was_torn_is_issued(
+    tmp_path: Path, torn: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    secrets = Secrets(tmp_path / "secrets")
+    current = authority.make(secrets)
+    place = certificates.Place(secrets.folder, None, ())
+    place.issue("ca.pem", ["localhost"])
+    told: list[Path] = []
+    monkeypatch.setattr(certificates.Place, "tell", lambda self: told.append(self.server))
+    with monkeypatch.context() as patch, suppress(KeyboardInterrupt):
+        writing(patch, torn)
+        later = authority.make(secrets, "ca-next.pem")
+        ca.issue_next(place, ())
+    later = secrets.folder / "ca-next.pem"
+    if not later.exists():
+        authority.make(secrets, "ca-next.pem")
+    ca.issue_next(place, ())
+    assert told
+    for name, by in (("server", later), ("server-before", current)):
+        path = place.folder / f"{name}.crt"
+        assert authority.fits(path)
+        assert authority.signed_by(path, by)
+
+
+def test_two_calls_of_one_renewal_are_refused_and_a_killed_one_is_none(tmp_path: Path) -> None:
+    with alone(tmp_path / "deep" / "ca.json"):
+        with alone(tmp_path / "deep" / "broker.json"):
+            pass
+        refused = pytest.raises(RecordError, match="another call")
+        with refused, alone(tmp_path / "deep" / "ca.json"):
+            pass
+    with alone(tmp_path / "deep" / "ca.json"):
+        pass
+
+
+def test_who_was_flashed_while_nobody_listened_begins_anew(desk: Desk) -> None:
+    to = ("--to", "new:8883", "--from", "old:1", "--without", "n3")
+    said = desk.say("broker", "move", *to)
+    turn = desk.devices["n1"].last
+    at = datetime.fromtimestamp(turn + 9, UTC).isoformat()
+    entry = dict.fromkeys(register.COLUMNS, "") | {"node": "n1", "kind": "node", "site": "hana", "at": at}
+    register.enter(desk.folder / "flashed.csv", entry)
+    assert said["counts"]["proved"] == 2
+    assert desk.say("broker", "retire", "--dry-run", status=0)["counts"]["proved"] == 1
 
 
 @pytest.mark.parametrize("torn", range(4))
