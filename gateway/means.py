@@ -9,29 +9,15 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from edge.mean import COMPLETE
+from edge.mean import SUMS, Mean, concluded, sums
 from edge.network import Network
-from edge.readings import SECOND, Array, Column, Flag, Readings
+from edge.readings import Array, Readings
 from gateway.line import Standing, fields, head, numbers, standing
 from gateway.means_due import Work, zone_of
 
 DIGITS = 4
 """Decimals of what is written: a hundredth of what any sensor resolves, at most."""
 _PLACES = 1 << 24
-_SUMS = 8
-
-
-@dataclass(frozen=True, slots=True)
-class Mean:
-    """One quantity's means, an element a point: calibrated `value`, `raw` and standard uncertainty `u` in its
-    unit (NaN where they can't be said), `n` good samples, and the `share` of the span that these stand for;
-    NaN where the node doesn't measure it."""
-
-    value: Array
-    raw: Array
-    u: Array
-    n: Array
-    share: Array
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,12 +54,7 @@ def _cells(name: str, mean: Mean) -> Iterator[list[str]]:
 
 @dataclass(slots=True)
 class Tally:
-    """Adds up, piece by piece, the samples that lie in the spans of `work`.
-
-    The uncertainty of a mean: u² = ū² + (1 - share)·s²/n. ū is the samples' mean uncertainty, as their errors
-    (those of a calibration) are taken to go together; the second term, with the samples' variance s², is for
-    what the missing part of the span may have held (finite population, Cochran 1977, ch. 2).
-    """
+    """Adds up, piece by piece, the samples that lie in the spans of `work`."""
 
     work: Work
     network: Network
@@ -100,12 +81,11 @@ class Tally:
             return_inverse=True,
         )
         kept = point >= 0
-        sums = {
-            name: _sums(column, rows.dt, place, point.size)[kept] for name, column in rows.columns.items()
-        }
+        added = {name: sums(column, rows.dt, place, point.size) for name, column in rows.columns.items()}
+        wanted = {name: cells[kept] for name, cells in added.items()}
         starts = start[first][kept]
         ends = np.array([keys[0].span.end(zone, one) for one in starts.tolist()], np.int64)
-        self._parts.append((point[kept] % _PLACES, starts, ends, sums))
+        self._parts.append((point[kept] % _PLACES, starts, ends, wanted))
 
     def means(self) -> Means:
         """The means of what has been added."""
@@ -117,12 +97,12 @@ class Tally:
         row = row.reshape(-1)
         names = dict.fromkeys(name for part in self._parts for name in part[3])
         spans = (end - start)[first]
-        found = {name: _mean(self._total(name, row, first.size), spans) for name in names}
+        found = {name: concluded(self._total(name, row, first.size), spans) for name in names}
         return Means(tuple(self._places), pair[1], pair[0], end[first], found)
 
     def _total(self, name: str, row: Array, size: int) -> Array:
-        parts = [part[3].get(name, np.zeros((part[0].size, _SUMS))) for part in self._parts]
-        total = np.zeros((size, _SUMS))
+        parts = [part[3].get(name, np.zeros((part[0].size, SUMS))) for part in self._parts]
+        total = np.zeros((size, SUMS))
         np.add.at(total, row, np.concatenate(parts))
         return total
 
@@ -138,39 +118,3 @@ def _wanted(spans: Mapping[int, Mapping[str, bool]], rows: Readings, start: Arra
     table = [[node in spans.get(one, ()) for node in rows.nodes] for one in starts.tolist()]
     asked = np.array(table, bool).reshape(starts.size, len(rows.nodes))[at, rows.node]
     return np.where(asked, at.astype(np.int64), -1)
-
-
-def _sums(column: Column, dt: Array, place: Array, size: int) -> Array:
-    """Of each point: rows that measure it, good ones, their time [s], and sums of value, its square, raw, u
-    and how many have one."""
-    good = (column.flag == Flag.GOOD) & np.isfinite(column.value) & np.isfinite(column.raw)
-    known = good & np.isfinite(column.u)
-    weights = (
-        column.flag != Flag.ABSENT,
-        good,
-        np.where(good, dt, 0),
-        np.where(good, column.value, 0.0),
-        np.where(good, column.value**2, 0.0),
-        np.where(good, column.raw, 0.0),
-        np.where(known, column.u, 0.0),
-        known,
-    )
-    return np.stack([np.bincount(place, weight, size) for weight in weights], axis=1)
-
-
-def _mean(sums: Array, spans: Array) -> Mean:
-    measured, n, seconds, value, square, raw, u, known = sums.T
-    share = np.minimum(seconds * SECOND / spans, 1.0)
-    count = np.maximum(n, 1.0)
-    mean = value / count
-    variance = np.maximum(square - n * mean**2, 0.0) / np.maximum(n - 1, 1.0)
-    uncertain = np.sqrt((u / count) ** 2 + (1 - share) * variance / count)
-    said = (share >= COMPLETE) & (n > 0)
-    there = measured > 0
-    return Mean(
-        np.where(said, mean, np.nan),
-        np.where(said, raw / count, np.nan),
-        np.where(said & (known == n), uncertain, np.nan),
-        np.where(there, n, np.nan),
-        np.where(there, share, np.nan),
-    )
