@@ -7,13 +7,14 @@ import socket
 import ssl
 import subprocess
 from collections.abc import Callable, Iterator
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 import pytest
 import trustme
 
-from gateway.broker import nats_server
+from gateway.broker import free_port, nats_server
 from tests.firmware.workshop import NODE, ROOT, Process, Wires
 from tests.parts import need
 from tests.proof.gateway import Gateway
@@ -49,8 +50,9 @@ class Guarded(Server):
         kept = self.folder / "secrets"
         kept.mkdir(parents=True, exist_ok=True)
         certificate = self._authority.issue_cert("localhost", "127.0.0.1")
-        (kept / "server.crt").write_bytes(b"".join(blob.bytes() for blob in certificate.cert_chain_pems))
-        (kept / "server.key").write_bytes(certificate.private_key_pem.bytes())
+        for name in ("server", "server-before"):
+            (kept / f"{name}.crt").write_bytes(b"".join(blob.bytes() for blob in certificate.cert_chain_pems))
+            (kept / f"{name}.key").write_bytes(certificate.private_key_pem.bytes())
         return kept
 
     def ready(self) -> bool:
@@ -75,6 +77,10 @@ class GuardedMosquitto(Guarded):
 
     denied = f"Denied PUBLISH from gongi-{NODE_ID}"
 
+    @cached_property
+    def port_before(self) -> int:
+        return free_port()
+
     def command(self) -> list[str]:
         passwords = self.prepare() / "passwords"
         (self.folder / "data").mkdir(exist_ok=True)
@@ -84,6 +90,7 @@ class GuardedMosquitto(Guarded):
         subprocess.run(["mosquitto_passwd", "-U", str(passwords)], check=True, capture_output=True)
         text = (DOCKER / "mosquitto/mosquitto.conf").read_text()
         text = text.replace("listener 8883", f"listener {self.port} 127.0.0.1")
+        text = text.replace("listener 443", f"listener {self.port_before} 127.0.0.1")
         text = text.replace(" /mosquitto/config", f" {DOCKER}/mosquitto")
         text = text.replace(" /mosquitto/", f" {self.folder}/")
         text = text.replace("log_dest stdout", f"log_dest file {self.folder}/broker.log\nlog_type debug")
@@ -147,14 +154,14 @@ class Scene:
         gateway.start()
         return gateway
 
-    def node(self, ca: Path | None = None, **more: Any) -> Process:
+    def node(self, ca: Path | None = None, port: int = 0, **more: Any) -> Process:
         """A MicroPython node with TLS and its own password."""
         folder = self.folder / f"node-{len(self.started)}"
         config = NODE | {
             "id": NODE_ID,
             "site": "hana",
             "root": ROOT,
-            "brokers": [["localhost", self.broker.port]],
+            "brokers": [["localhost", port or self.broker.port]],
             "user": NODE_ID,
             "password": self.broker.secret[NODE_ID],
             "tls": {"ca": [str(ca or self.ca)]},
@@ -218,7 +225,7 @@ def said(gateway: Gateway, *words: str) -> Callable[[], bool]:
 
 
 def test_a_node_is_heard_over_tls(scene: Scene) -> None:
-    gateway, node = scene.gateway(), scene.node()
+    gateway, node = scene.gateway(), scene.node(port=getattr(scene.broker, "port_before", 0))
     wait_until(lambda: stored(gateway) >= 12, 30)
     assert node.alive
     assert scene.broker.denied not in scene.broker.log
