@@ -53,11 +53,11 @@ REASONS: Mapping[str, str] = {
 class Policy:
     """How rooms are kept.
 
-    `limit` [µg/m³] and `co2_limit` [ppm]; a room's own limits `pm25` (or `pm10`) and `co2` override them. Cost of a
-    `miss` and of a needless `alarm` in one unit: their share is the confidence with which the limit is
-    kept, unless the room asks for its own. Times [s]: how far it looks ahead and in how many `steps`, least
-    run and rest, hold before a lower level, how long a hand's choice is left alone, life and repetition of
-    commands. `margin` [µg/m³]: by how much outdoor air must be cleaner before more of it is let in;
+    `limit` [µg/m³] and `co2_limit` [ppm]; a room's own limits `pm25` (or `pm10`) and `co2` override them.
+    Cost of a `miss` and of a needless `alarm` in one unit: their share is the confidence with which the limit
+    is kept, unless the room asks for its own. Times [s]: how far it looks ahead and in how many `steps`,
+    least run and rest, hold before a lower level, how long a hand's choice is left alone, life and repetition
+    of commands. `margin` [µg/m³]: by how much outdoor air must be cleaner before more of it is let in;
     `window` [1/h]: air change that open windows add; `recovered`: the share of heat that a ventilator
     keeps; `prices` of what is not kept, `price` of a kWh where the site says none.
     """
@@ -124,11 +124,11 @@ class Ahead:
 @dataclass(frozen=True, slots=True)
 class RoomState:
     """What is known of a room at `now` [ns]: newest values (`pm25` and `outdoor` are PM10 where the room is
-    kept on that), forecasts as it is (of the outdoor air too), people now or within the policy's lead time, in how many seconds they come (`arrive_s`), and what its
-    actuators (by id) do; `interval_s` is that of its node's batches. `balance` as identified (None: as the
-    files say), `quiet` hours, `price` of a kWh (None: the policy's), `budget_w` that its actuators may draw
-    together, degrees [K] between outdoor air and the room where it is heated or cooled, and `lead_s` that
-    cleaning this room takes (None: the policy's)."""
+    kept on that), forecasts as it is (of the outdoor air too), people now or within the policy's lead time,
+    in how many seconds they come (`arrive_s`), and what its actuators (by id) do; `interval_s` is that of its
+    node's batches. `balance` as identified (None: as the files say), `quiet` hours, `price` of a kWh (None:
+    the policy's), `budget_w` that its actuators may draw together, degrees [K] between outdoor air and the
+    room where it is heated or cooled, and `lead_s` that cleaning this room takes (None: the policy's)."""
 
     room: Room
     now: int
