@@ -147,7 +147,7 @@ class Correction:
         """The calibrated values of a device's series; none below what its quantity can be."""
         moved = given.late(self.shift) if self.shift else given
         value = self.value(moved)
-        outside = self._outside(moved)
+        outside = beyond(self.valid, moved)
         if self.spread is None:
             nan = np.full(value.size, np.nan)
             return Corrected(value, nan, nan, nan, outside)
@@ -170,17 +170,19 @@ class Correction:
         floored: Array = np.maximum(value, lowest(self.quantity))
         return floored
 
-    def _outside(self, given: Inputs) -> Array:
-        outside = np.zeros(given.time.size, bool)
-        for name, (low, high) in self.valid.items():
-            cells = given.columns.get(name)
-            if cells is not None:
-                outside |= (cells < low) | (cells > high)
-        return outside
-
     def named(self, serial: str, window: tuple[int, int], data: str) -> "Correction":
         """The same correction for a sensor, with the window [ns] and the hash of the data of its fit."""
         return replace(self, serial=serial, window=window, data=data)
+
+
+def beyond(valid: Mapping[str, tuple[float, float]], given: Inputs) -> Array:
+    """Which rows have an input outside its range in `valid`."""
+    outside = np.zeros(given.time.size, bool)
+    for name, (low, high) in valid.items():
+        cells = given.columns.get(name)
+        if cells is not None:
+            outside |= (cells < low) | (cells > high)
+    return outside
 
 
 def published(kind: str, given: Inputs) -> Array:

@@ -11,7 +11,7 @@ from edge.fit.choose import Trial, choose, honest, trials
 from edge.fit.form import candidates
 from edge.fit.learn import Lesson, curve, enough
 from edge.fit.region import one_site_each
-from edge.fit.sample import Colocation
+from edge.fit.sample import Colocation, valid
 from edge.fit.score import DAY, Agreement, Score, agreement, daily, score
 from edge.fit.shift import align
 from edge.fit.solve import Solution
@@ -144,7 +144,7 @@ def _correction(trial: Trial, one: Colocation, solution: Solution, made: Spread 
         form=form.name,
         quantity=one.inputs.quantity,
         kind=form.kind,
-        valid=_valid([one]),
+        valid=valid([one]),
         terms=form.terms if linear else (),
         weights=solution.weights if linear else (),
         intercept=solution.intercept,
@@ -155,16 +155,6 @@ def _correction(trial: Trial, one: Colocation, solution: Solution, made: Spread 
     )
 
 
-def _valid(members: Sequence[Colocation]) -> dict[str, tuple[float, float]]:
-    found = {}
-    for name in (members[0].inputs.quantity, "rh", "temp"):
-        cells = [one.inputs.columns[name][one.taught] for one in members if name in one.inputs.columns]
-        known = np.concatenate([part[np.isfinite(part)] for part in cells]) if cells else np.zeros(0)
-        if known.size:
-            found[name] = (float(known.min()), float(known.max()))
-    return found
-
-
 def _of_fleet(trial: Trial, made: Spread, data: str) -> Correction:
     """The fleet's correction, for a sensor that it hasn't seen: its spread is that of members left out."""
     fleet = trial.fleet
@@ -172,7 +162,7 @@ def _of_fleet(trial: Trial, made: Spread, data: str) -> Correction:
     windows = [_window(one) for one in fleet.members]
     window = min(begin for begin, _ in windows), max(end for _, end in windows)
     own = _stranger_spread(trial) or replace(made, lower=made.lower * UNKNOWN, upper=made.upper * UNKNOWN)
-    whole = replace(base, spread=own, valid=_valid(fleet.members), shift=0)
+    whole = replace(base, spread=own, valid=valid(fleet.members), shift=0)
     return whole.named("", window, data)
 
 

@@ -1,6 +1,6 @@
 """A co-location: one sensor's series beside a reference."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 import numpy as np
@@ -79,3 +79,15 @@ class Colocation:
         """The same, with the sensor's series `steps` steps later; `ahead` [steps] is what was found."""
         inputs = self.inputs.late(steps) if steps else self.inputs
         return replace(self, inputs=inputs, shift=steps, ahead=ahead, cached={})
+
+
+def valid(members: Sequence[Colocation], without: int = -1) -> dict[str, tuple[float, float]]:
+    """The range of each input in the rows that teach, a block left out."""
+    found = {}
+    for name in (members[0].inputs.quantity, *NEEDED):
+        rows = [(one, one.taught & (one.block != without)) for one in members if name in one.inputs.columns]
+        cells = np.concatenate([one.inputs.columns[name][taught] for one, taught in rows] or [np.zeros(0)])
+        known = cells[np.isfinite(cells)]
+        if known.size:
+            found[name] = (float(known.min()), float(known.max()))
+    return found

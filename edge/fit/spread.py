@@ -6,14 +6,14 @@ from dataclasses import dataclass, fields
 import numpy as np
 
 from edge.correction.inputs import lowest
-from edge.correction.model import Spread, circumstances
+from edge.correction.model import BEYOND, Spread, beyond, circumstances
 from edge.fit.cross import Fleet
-from edge.fit.sample import Colocation
+from edge.fit.sample import Colocation, valid
 from edge.readings import Array
 
 NOMINAL = 0.9
 TAIL = 0.05
-BLOCKWISE = 0.5
+BLOCKWISE = 0.7
 LEAST = 0.3
 """A residual below this [unit] says as much as one of this size."""
 FEWEST = 100
@@ -105,7 +105,8 @@ def _joint(parts: Sequence[_Rows]) -> Spread:
 
 def judge(fleet: Fleet, place: int, left_out: Sequence[Array]) -> tuple[Spread, Coverage]:
     """A member's spread, and how well intervals made in the same way cover blocks that neither their values
-    nor their spread have seen; `left_out` are all members' left-out values.
+    nor their spread have seen, wider beyond the range of the others, as `Correction.apply` makes them;
+    `left_out` are all members' left-out values.
 
     A member with few rows learns its spread together with the others.
     """
@@ -124,7 +125,8 @@ def judge(fleet: Fleet, place: int, left_out: Sequence[Array]) -> tuple[Spread, 
             continue
         own = _Rows.of(one, fleet.left_out(place, {block}))
         made = _joint([part.without(*one.edges[block : block + 2]) for part in (own, *others)])
-        scale = made.scale(value, one.inputs)[rows]
+        outside = beyond(valid([one], block), one.inputs)
+        scale = (made.scale(value, one.inputs) * np.where(outside, BEYOND, 1.0))[rows]
         floor = lowest(one.inputs.quantity)
         low, high = np.maximum(value[rows] + made.lower * scale, floor), value[rows] + made.upper * scale
         covered[rows] = (one.reference[rows] >= low) & (one.reference[rows] <= high)
