@@ -74,10 +74,10 @@ class Options:
 @dataclass(frozen=True, slots=True)
 class Prices:
     """What is paid: for an hour 1 µg/m³ above the limit, for an hour 1 ppm above the CO2 limit (measured,
-    or only expected from the people inside), for a start, for a change of a running level, in the unit of
+    or only expected from the people inside), for a start, for a change of a running level, in won as
     `price`. `foul`: how many times the CO2 limit is borne while outdoor air is above the limit for
-    particles (CO2 that nobody measured is then no reason at all). `down`: the part of the limits that less
-    running than now must keep, so that noise doesn't move it."""
+    particles (CO2 that nobody measured is then no reason at all). `down`: the part of the limit that what
+    is worse than now must keep, so that noise doesn't move it."""
 
     dust: float = 300.0
     co2: float = 0.02

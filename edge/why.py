@@ -11,6 +11,8 @@ from edge.pace import PACES, Running, recently
 from edge.readings import SECOND, Array
 from edge.room import Balance
 
+OFF = 0
+"""The combination in which nothing runs."""
 QUIET_LEVEL = 1
 """The highest level in quiet hours of an actuator that names none."""
 AIRED = 0.6
@@ -114,7 +116,6 @@ class _Seen:
     place: int
     best: Array
     free: Array
-    off: int
 
     def peak(self, combination: int) -> float:
         return float(self.choice.outcome.peak[self.place, combination])
@@ -136,7 +137,7 @@ def reasons(
 ) -> tuple[Decision, ...]:
     """The decisions for a room's actuators; `codes` (actuators × levels) are those of its paces."""
     best, free = table[choice.best[place]], table[choice.free[place]]
-    seen = _Seen(case, table, choice, place, best, free, 0)
+    seen = _Seen(case, table, choice, place, best, free)
     said = (
         _decision(seen, number, actuator, codes[number], candidates)
         for number, actuator in enumerate(case.actuators)
@@ -214,7 +215,7 @@ def _purifier(seen: _Seen, number: int) -> tuple[str, Details]:
     if level:
         over = case.pm25 is not None and case.pm25 > case.limit
         return "over" if over else "ahead" if seen.peak(alone) > case.limit else "cleaning", details
-    if case.outdoor is not None and _airs(seen) and seen.peak(seen.off) > case.limit:
+    if case.outdoor is not None and _airs(seen) and seen.peak(OFF) > case.limit:
         return "aired", {**details, "outdoor": round(case.outdoor)}
     return "clean" if case.levels[number] else "below", details
 

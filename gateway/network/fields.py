@@ -206,8 +206,8 @@ ROOM = (
     Field("confidence", number(0.5, 0.99), None),
 )
 ENERGY = (
-    Field("price", number(0, 100_000, "per kWh"), 150.0),
-    Field("peak_price", number(0, 100_000, "per kWh"), None),
+    Field("price", number(1, 100_000, "₩/kWh"), 150.0),
+    Field("peak_price", number(1, 100_000, "₩/kWh"), None),
     Field("peak", timetable, Timetable()),
     Field("most_w", positive(10_000_000, "W"), None),
 )

@@ -196,7 +196,7 @@ def test_the_files_say_energy_quiet_hours_and_paces() -> None:
     [
         ("site.0.energy.most_w", 10, "site[hana].energy.most_w: found 10.0, wanted enough for actuator[p]"),
         ("site.0.energy.peak", {}, 'site[hana].energy.peak: found "no hours"'),
-        ("site.0.energy.price", -1, "site[hana].energy.price: found -1, wanted a number from 0"),
+        ("site.0.energy.price", -1, "site[hana].energy.price: found -1, wanted a number from 1"),
         ("site.0.energy.pryce", 1, 'site[hana].energy.pryce: found pryce, wanted the key "price"'),
         ("site.0.room.0.confidence", 1.5, "confidence: found 1.5, wanted a number from 0.5 to 0.99"),
         ("site.0.room.0.quiet", {"mon": "x"}, "quiet"),
