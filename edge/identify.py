@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from edge.choice import FRESH_CO2
 from edge.network import Room
 from edge.readings import Array
 from edge.room import DEPOSITION, PENETRATION, Balance
@@ -26,7 +27,6 @@ MISFIT = 0.03
 FLOOR, SHARE = 1.5, 0.08
 """Noise of a value [µg/m³] and as a share of it: what weighs the windows before their residuals are known."""
 CO2_FLOOR = 25.0
-FRESH = 420.0
 
 TERMS = ("inward", "busy_inward", "loss", "busy_loss", "source", "delivered", "flow_in", "flow_out")
 """The regression's terms; the two of being busy are what people add."""
@@ -105,7 +105,7 @@ def regressors(stream: Stream) -> tuple[Array, Array, Array, Array]:
 
 
 def _co2(stream: Stream) -> tuple[Array, Array, Array, Array]:
-    co2, busy = stream.co2 - FRESH, stream.busy
+    co2, busy = stream.co2 - FRESH_CO2, stream.busy
     parts = (-co2, -busy * co2, busy, -stream.flow * co2)
     level = np.abs(_means(co2))
     scale = (CO2_FLOOR + 0.03 * level) / (SPAN * stream.step) + 0.1 * level

@@ -1,6 +1,6 @@
 """What a day brings to each room: outdoor air, people, dust, windows and doors; the same for every way."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from zoneinfo import ZoneInfo
@@ -150,9 +150,3 @@ def _between(time: Array, values: Array, seed: int) -> Outdoors:
         return found
 
     return air
-
-
-def weeks(days: Sequence[date]) -> Iterator[list[date]]:
-    """The days, seven at a time."""
-    for first in range(0, len(days), 7):
-        yield list(days[first : first + 7])
