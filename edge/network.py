@@ -165,8 +165,8 @@ class Room:
 
 @dataclass(frozen=True, slots=True)
 class Energy:
-    """What a site pays for a kWh [₩], and in its `peak` hours; the most [W] that its actuators may draw together
-    (None: no limit)."""
+    """What a site pays for a kWh [₩], and in its `peak` hours; the most [W] that its actuators may draw
+    together (None: no limit)."""
 
     price: float = 150.0
     peak_price: float | None = None
