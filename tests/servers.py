@@ -172,10 +172,12 @@ class Influx(Server):
         user = {"username": "gongi", "password": "gongi-test-password"}
         self.ask("/api/v2/setup", user | {"org": self.org, "bucket": self.bucket, "token": self.token})
 
-    def new_bucket(self, name: str) -> None:
-        """Make a bucket and write all that follows there."""
+    def new_bucket(self, name: str, shard_days: int = 0) -> None:
+        """Make a bucket, of shards that long where it is said, and write all that follows there."""
         org = self.ask(f"/api/v2/orgs?org={self.org}")["orgs"][0]["id"]
-        self.ask("/api/v2/buckets", {"orgID": org, "name": name, "retentionRules": []})
+        rule = {"type": "expire", "everySeconds": 0, "shardGroupDurationSeconds": shard_days * 86400}
+        rules = [rule] if shard_days else []
+        self.ask("/api/v2/buckets", {"orgID": org, "name": name, "retentionRules": rules})
         self.bucket = name
 
     def query_influxql(self, text: str) -> list[dict[str, Any]]:
