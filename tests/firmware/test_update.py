@@ -22,26 +22,13 @@ from gateway.ota.record import staged
 from gateway.receive import Broker
 from gateway.world import compiled as firmware
 from tests.firmware.workshop import NODE, ROOT, SPEED, Ear, Process, Wires
+from tests.networks import school
 from tests.servers import Mosquitto, wait_until
 
 NODES = tuple(f"1-{n}-a" for n in range(1, 6))
 TRIAL_S = 300
 """Simulated seconds of a trial: 2.5 s of this machine."""
 FIRMWARE = application.FIRMWARE
-SITE = """
-[[site]]
-id = "hana"
-tz = "Asia/Seoul"
-
-[[site.room]]
-id = "1"
-volume = 180.0
-"""
-PLACED = """
-[[node]]
-id = "{id}"
-placed = [{{since = 2020-01-01, site = "hana", room = "1", placement = "indoor"}}]
-"""
 
 CRASHES = "raise RuntimeError('boom')\n"
 DEAF = """
@@ -291,7 +278,7 @@ def test_the_command_line_is_killed_and_goes_on(
 ) -> None:
     released, network = tmp_path / "release.gongi", tmp_path / "network.toml"
     bundle.save(good, released)
-    network.write_text(SITE + "".join(PLACED.format(id=name) for name in NODES))
+    network.write_text(school(*NODES))
     command = [sys.executable, "-m", "gateway", "ota"]
     arguments = ["--network", str(network), "--broker", f"127.0.0.1:{mosquitto.port}", "--minutes", "0.5"]
     arguments += ["--secrets", str(secrets.folder), "--share", "20", "--share", "60", "--json"]

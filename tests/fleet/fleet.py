@@ -17,26 +17,11 @@ from firmware.toolkit.secrets import Secrets
 from gateway.broker import free_port
 from gateway.world import compiled
 from tests.firmware.workshop import ROOT, Process, Wires
+from tests.networks import school
 from tests.parts import need
 from tests.proof.gateway import Gateway
 from tests.servers import Mosquitto
 
-SITE = """
-[[site]]
-id = "hana"
-tz = "Asia/Seoul"
-
-[[site.room]]
-id = "1"
-volume = 180.0
-"""
-NODE = """
-[[node]]
-id = "{id}"
-sample_s = 3
-batch_s = 6
-placed = [{{since = 2020-01-01, site = "hana", room = "1", placement = "indoor"}}]
-"""
 TLS = """
 per_listener_settings false
 allow_anonymous false
@@ -160,7 +145,7 @@ class Fleet:
         self.names = [f"n{n}" for n in range(1, nodes + 1)]
         self.secrets = folder / "secrets"
         self.network = folder / "network.toml"
-        self.network.write_text(SITE + "".join(NODE.format(id=name) for name in self.names))
+        self.network.write_text(school(*self.names, more="sample_s = 3\nbatch_s = 6\n"))
         self.kept = Secrets(self.secrets)
         mine = self.kept.of("gateway")
         os.environ |= {"GONGI_MQTT_USER": mine.user, "GONGI_MQTT_PASSWORD": mine.password}

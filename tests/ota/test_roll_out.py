@@ -17,22 +17,9 @@ from firmware.toolkit.secrets import Secrets
 from gateway.command.ota import ota
 from gateway.ota import Delivery, Device, Parcel, Record, RecordError, State
 from gateway.ota.record import staged
+from tests.networks import school
 from tests.servers import Mosquitto
 
-SITE = """
-[[site]]
-id = "hana"
-tz = "Asia/Seoul"
-
-[[site.room]]
-id = "1"
-volume = 180.0
-"""
-PLACED = """
-[[node]]
-id = "{id}"
-placed = [{{since = 2020-01-01, site = "hana", room = "1", placement = "indoor"}}]
-"""
 SMALL = Bundle("node", "unix", "0.2.0", 7, (("lib/a.mpy", b"M\x06\x00\x1f" * 900),))
 
 
@@ -164,7 +151,7 @@ def test_nothing_that_a_device_says_breaks_it(payload: bytes, leaf: str) -> None
 
 @pytest.fixture
 def desk(tmp_path: Path) -> Path:
-    (tmp_path / "network.toml").write_text(SITE + "".join(PLACED.format(id=f"n{i}") for i in range(3)))
+    (tmp_path / "network.toml").write_text(school("n0", "n1", "n2"))
     bundle.save(SMALL, tmp_path / "r.gongi")
     Secrets(tmp_path / "secrets").of("n0")
     return tmp_path

@@ -5,22 +5,12 @@ from pathlib import Path
 import pytest
 from hypothesis import settings
 
-NODES = ("n1", "n2")
-SITE = """
-[[site]]
-id = "hana"
-tz = "Asia/Seoul"
+from tests.networks import school
 
-[[site.room]]
-id = "1-1"
-volume = 180.0
-"""
-NODE = """
-[[node]]
-id = "{id}"
+NODES = ("n1", "n2")
+MORE = """\
 sample_s = 600
 batch_s = 3600
-placed = [{{since = 2020-01-01T00:00:00Z, site = "hana", room = "1-1", placement = "indoor"}}]
 fitted = [{{since = 2020-01-01T00:00:00Z, sensors = [{{type = "pms5003", serial = "P-{id}"}}]}}]
 """
 
@@ -30,7 +20,7 @@ settings.load_profile("proof")
 
 def network_text(*nodes: str) -> str:
     """A network file with these nodes in one room."""
-    return SITE + "".join(NODE.format(id=node) for node in nodes)
+    return school(*nodes, more=MORE)
 
 
 @pytest.fixture

@@ -19,25 +19,13 @@ from firmware.toolkit.secrets import Secrets
 from gateway import command
 from gateway.command import ca, certificates
 from gateway.renewal import RecordError, alone
+from tests.networks import network, school
 from tests.renewal.behaving import ROOT, Behaving
-from tests.servers import Mosquitto, wait_until
+from tests.servers import wait_until
 
-SITES = """
-[[site]]
-id = "{id}"
-tz = "Asia/Seoul"
-
-[[site.room]]
-id = "1"
-volume = 180.0
-"""
-NODE = """
-[[node]]
-id = "{id}"
-placed = [{entries}]
-"""
-PLACED = '{{since = {since}, site = "{site}", room = "1", placement = "indoor"}}'
 NODES = ("n1", "n2", "n3")
+BOTH = ("hana", "duri")
+BROKERS = pytest.mark.parametrize("desk", ["mosquitto", "nats"], indirect=True)
 WIFI = """
 [[network]]
 ssid = "school"
@@ -49,15 +37,6 @@ port = 1
 """
 
 
-def network(**sites: list[str]) -> str:
-    """A network file: the sites of each node, the last one of today."""
-    texts = [SITES.format(id=site) for site in ("hana", "duri")]
-    for node, names in sites.items():
-        entries = [PLACED.format(since=f"20{20 + n}-01-01", site=site) for n, site in enumerate(names)]
-        texts.append(NODE.format(id=node, entries=", ".join(entries)))
-    return "".join(texts)
-
-
 class Desk:
     """The operator's folder, and three devices at the broker, the third switched off."""
 
@@ -65,7 +44,7 @@ class Desk:
         self.folder, self.port = folder, port
         self.secrets = folder / "secrets"
         self.server = self.secrets / "mosquitto" / "server.crt"
-        (folder / "network.toml").write_text(network(**{node: ["hana"] for node in NODES}))
+        (folder / "network.toml").write_text(school(*NODES))
         (folder / "wifi.toml").write_text(WIFI)
         keys = Secrets(self.secrets)
         self.devices = {node: Behaving(port, node, keys.of(node).key) for node in NODES}
@@ -108,8 +87,9 @@ class Desk:
 
 
 @pytest.fixture
-def desk(tmp_path: Path, mosquitto: Mosquitto) -> Iterator[Desk]:
-    desk = Desk(tmp_path, mosquitto.port)
+def desk(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Desk]:
+    """At a Mosquitto, where the test doesn't name another broker."""
+    desk = Desk(tmp_path, request.getfixturevalue(getattr(request, "param", "mosquitto")).port)
     for node in NODES[:2]:
         desk.devices[node].on()
     yield desk
@@ -121,6 +101,7 @@ def devices(rows: list[dict[str, Any]]) -> list[str]:
     return [row["device"] for row in rows]
 
 
+@BROKERS
 def test_an_authority_is_renewed_while_a_device_is_away(desk: Desk) -> None:
     desk.say("ca", "make", "--host", "localhost", talks=False)
     old = authority.describe(desk.secrets / "ca.pem", "authority").id
@@ -223,18 +204,19 @@ def test_wifi_of_who_is_not_there(desk: Desk) -> None:
     assert desk.say(*words, "--dry-run")["dry_run"]
 
 
+@BROKERS
 def test_a_device_moves_to_another_site_and_its_old_address_is_cleared(desk: Desk) -> None:
     for node in NODES:
         entry = dict.fromkeys(register.COLUMNS, "") | {"node": node, "kind": "node", "site": "hana"}
         register.enter(desk.folder / "flashed.csv", entry)
-    (desk.folder / "network.toml").write_text(network(n1=["hana", "duri"], n2=["hana"], n3=["hana", "duri"]))
+    (desk.folder / "network.toml").write_text(network({"n1": BOTH, "n2": ("hana",), "n3": BOTH}, sites=BOTH))
     said = desk.say("node", "move", status=1)
     assert said["moved"] == ["n1"]
     assert devices(said["lacking"]) == ["n3"]
     assert desk.devices["n1"].config["site"] == "duri"
     assert desk.devices["n2"].last == 0
     assert {topic.split("/")[2] for topic in desk.retained() if "/n1/" in topic} == {"duri"}
-    (desk.folder / "network.toml").write_text(network(**{node: ["hana", "duri"] for node in NODES}))
+    (desk.folder / "network.toml").write_text(network(dict.fromkeys(NODES, BOTH), sites=BOTH))
     assert sorted(desk.say("node", "move", "n2", status=1)["moved"]) == ["n1", "n2"], "n3 isn't forgotten"
     desk.devices["n3"].on()
     said = desk.say("node", "move")

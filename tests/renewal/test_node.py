@@ -14,7 +14,8 @@ from gateway import command
 from gateway.world import compiled
 from tests.firmware.workshop import NODE, ROOT, SPEED, Ear, Wires
 from tests.fleet.fleet import Node
-from tests.renewal.test_commands import WIFI, network
+from tests.networks import network, school
+from tests.renewal.test_commands import BOTH, WIFI
 from tests.servers import Mosquitto, wait_until
 
 POINTS = {"school": "sesame-open", "bench": "password-1"}
@@ -60,7 +61,7 @@ def node(tmp_path: Path, micropython: str, mosquitto: Mosquitto, wires: Wires, e
 @pytest.fixture
 def say(tmp_path: Path, mosquitto: Mosquitto) -> Say:
     """Call `gongi node`; what it answers, which must end so."""
-    (tmp_path / "network.toml").write_text(network(**{"1-2-a": ["hana"]}))
+    (tmp_path / "network.toml").write_text(school("1-2-a"))
     (tmp_path / "wifi.toml").write_text(WIFI)
 
     def call(*words: str, status: int = 0) -> dict[str, Any]:
@@ -95,7 +96,7 @@ def test_it_joins_another_network_and_returns_from_one_that_is_not_there(
 def test_it_moves_to_another_site(node: Node, ear: Ear, say: Say, tmp_path: Path) -> None:
     entry = dict.fromkeys(register.COLUMNS, "") | {"node": "1-2-a", "kind": "node", "site": "hana"}
     register.enter(tmp_path / "flashed.csv", entry)
-    (tmp_path / "network.toml").write_text(network(**{"1-2-a": ["hana", "duri"]}))
+    (tmp_path / "network.toml").write_text(network({"1-2-a": BOTH}, sites=BOTH))
     assert say("move")["moved"] == ["1-2-a"]
     wait_until(lambda: ear.heard("obs", "duri/1-2-a"), 20)
     assert ear.messages[f"{ROOT}/hana/1-2-a/info"][-1] == b"", "what was retained is cleared"
