@@ -26,21 +26,23 @@ STYLE = """
 --cv:#6db5ee;--ok:#63c995;--no:#f28b82}}
 *{box-sizing:border-box}body{margin:0 auto;max-width:1020px;padding:24px 20px 60px;background:var(--back);
 color:var(--ink);font:15px/1.5 system-ui,"Noto Sans KR","Noto Sans",sans-serif}
-h1{font-size:26px;margin:0 0 4px}h2{font-size:19px;margin:36px 0 10px}.soft,figcaption{color:var(--soft)}
+h1{font-size:26px;margin:0 0 4px;overflow-wrap:anywhere}h2{font-size:19px;margin:36px 0 10px}
+.soft,figcaption{color:var(--soft)}
 .cards{display:grid;grid-template-columns:repeat(auto-fit,minmax(200px,1fr));gap:12px;margin:20px 0}
 .card{border:1px solid var(--rule);border-radius:8px;padding:12px 14px}.card b{display:block;font-size:20px}
-.wide{overflow-x:auto}table{border-collapse:collapse;width:100%;font-variant-numeric:tabular-nums}
+.wide{overflow-x:auto}.why{display:inline-block;min-width:11em;white-space:normal;text-align:left}
+table{border-collapse:collapse;width:100%;font-variant-numeric:tabular-nums}
 th,td{padding:5px 9px;text-align:right;border-bottom:1px solid var(--rule);white-space:nowrap}
 th:first-child,td:first-child{text-align:left}th{font-weight:600;color:var(--soft)}
 .yes{color:var(--ok)}.no{color:var(--no)}tr.chosen td{font-weight:600}
-.plots{display:grid;grid-template-columns:repeat(auto-fit,minmax(min(420px,100%),1fr));gap:14px}
+.plots{display:grid;grid-template-columns:repeat(auto-fill,minmax(min(420px,100%),1fr));gap:14px}
 figure{margin:0}figcaption{font-size:14px}svg{width:100%;height:auto;display:block}
 figure p{margin:0;font-size:13px}
 svg text{font-size:11px;fill:var(--soft)}svg .label{font-size:12px}.grid{stroke:var(--rule)}
 .line{fill:none;stroke-width:1.6}.dots{stroke-width:2.6;stroke-linecap:round;opacity:.35}
 .raw{stroke:var(--raw);fill:var(--raw)}.cv{stroke:var(--cv);fill:var(--cv)}.ref{stroke:var(--ink);fill:var(--ink)}
-.rule{stroke:var(--soft);stroke-dasharray:5 4}.line.raw,.line.cv,.line.ref,.dots{fill:none}.bar{stroke:none}
-.fail{stroke:var(--no);fill:var(--no)}.dots.fail{fill:none;opacity:.8}.key.fail::before{background:var(--no)}
+.rule{stroke:var(--soft);stroke-dasharray:5 4}svg .line,svg .dots{fill:none}.bar{stroke:none}
+.fail{stroke:var(--no);fill:var(--no)}.dots.fail{opacity:.8}.key.fail::before{background:var(--no)}
 .key{margin-right:14px}.key::before{content:"";display:inline-block;width:12px;height:4px;margin-right:5px;
 vertical-align:middle;background:var(--soft)}.key.raw::before{background:var(--raw)}
 .key.cv::before{background:var(--cv)}.key.ref::before{background:var(--ink)}

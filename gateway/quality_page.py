@@ -67,7 +67,8 @@ def _findings(found: Sequence[Finding], say: Words) -> str:
     rows = [
         (
             escape(one.node), _quantity(one.quantity, say), _minute(one.start), _minute(one.end),
-            str(one.rows), f"{one.worst:g}", escape(say.gettext(TESTS[one.test])),
+            str(one.rows), f"{one.worst:g}",
+            f'<span class="why">{escape(say.gettext(TESTS[one.test]))}</span>',
         )
         for one in found[:MOST_FINDINGS]
     ]  # fmt: skip
