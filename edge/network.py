@@ -292,6 +292,7 @@ class Network:
     hash: str = ""
     influx_resolution: str = "air"
     accepting: Accepting | None = None
+    homeassistant: bool = False
 
     @cached_property
     def derived(self) -> dict[type, Any]:

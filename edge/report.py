@@ -1,6 +1,7 @@
-"""What devices say beside their samples: `info`, `status`, `reply` and `state` (wire version 1)."""
+"""What devices say beside their samples: `info`, `status`, `reply` and `state` (wire version 1); and what a
+home automation asks (`ask`)."""
 
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import msgspec
 
@@ -56,18 +57,32 @@ class State(msgspec.Struct, frozen=True):
     power: float | None = None
 
 
+class Ask(msgspec.Struct, frozen=True):
+    """What a home automation asks of an actuator: a level, on or off, or the `mode` `auto` (the gateway
+    decides) or `hand` (as it is); `at` [s UTC] it was asked, `minutes` how long it holds."""
+
+    at: Natural
+    level: Annotated[int, msgspec.Meta(ge=0, le=255)] | None = None
+    on: bool | None = None
+    mode: Literal["", "auto", "hand"] = ""
+    minutes: Annotated[float, msgspec.Meta(gt=0, le=1440)] = 60.0
+    who: Annotated[str, msgspec.Meta(max_length=60)] = "Home Assistant"
+    why: Annotated[str, msgspec.Meta(max_length=200)] = ""
+
+
 class Status(msgspec.Struct, frozen=True):
     """Whether the device is connected, by its own word or its last will."""
 
     online: bool
 
 
-Report = Info | Reply | State | Status
+Report = Info | Reply | State | Status | Ask
 
 _DECODERS: dict[str, msgspec.json.Decoder[Any]] = {
     "info": msgspec.json.Decoder(Info),
     "reply": msgspec.json.Decoder(Reply),
     "state": msgspec.json.Decoder(State),
+    "ask": msgspec.json.Decoder(Ask),
 }
 _STATUS = {b"online": Status(True), b"offline": Status(False)}
 

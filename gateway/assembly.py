@@ -13,8 +13,10 @@ from edge.problem import Problem
 from edge.readings import SECOND
 from gateway import versions
 from gateway.actuate import Actuate
+from gateway.announce import Announce
 from gateway.archive import Archive
 from gateway.archiving import Archiving
+from gateway.asked import Asked
 from gateway.clock import Clock
 from gateway.control import Decide, Forecast
 from gateway.doubles import Doubles
@@ -98,7 +100,8 @@ class Assembly:
         self.overrides = Overrides(live, journal, metrics)
         self.overrides.recall()
         self.actuate = Actuate(live, journal, policy, *told)
-        self.hear = Hear(live, self.ledger, self.actuate, metrics)
+        self.hear = Hear(live, self.ledger, self.actuate, metrics, Asked(live, self.overrides, metrics))
+        self.announce = Announce(live, journal, self.receiver.publish, self.options.name)
         judge = recall(self.ledger, self.history, network, self.present, self.forecaster)
         self.check = Check(live, judge.state)
         self.calibrate = Calibrate(

@@ -6,9 +6,10 @@ from typing import Any
 
 import msgspec
 
-from edge.report import Info, Reply, Report, State, Status
+from edge.report import Ask, Info, Reply, Report, State, Status
 from edge.wire import Address
 from gateway.actuate import Actuate
+from gateway.asked import Asked
 from gateway.ledger import GONE, Ledger
 from gateway.live import Acting, Live
 from gateway.metrics import Metrics
@@ -20,13 +21,18 @@ MOST_DEVICES = 200_000
 class Hear:
     """Takes in reports of known devices, one handler per kind."""
 
-    def __init__(self, live: Live, ledger: Ledger, actuate: Actuate, metrics: Metrics) -> None:
+    def __init__(
+        self, live: Live, ledger: Ledger, actuate: Actuate, metrics: Metrics, asked: Asked | None = None
+    ) -> None:
         self._live, self._ledger, self._actuate, self._metrics = live, ledger, actuate, metrics
+        self._asked = asked
 
     def __call__(self, reports: Sequence[tuple[Address, Report]], at: int) -> None:
         """Take in a block's reports, in their order, at [ns UTC]."""
         for address, report in reports:
-            if len(self._live.online) < MOST_DEVICES or address.device in self._live.online:
+            if isinstance(report, Ask):
+                self._ask(address, report, at)
+            elif len(self._live.online) < MOST_DEVICES or address.device in self._live.online:
                 _HANDLERS[type(report)](self, address, report, at)
 
     def _info(self, address: Address, info: Info, at: int) -> None:
@@ -43,6 +49,10 @@ class Hear:
         if address.device in self._live.network.actuators:
             self._actuate.heard(address.device, state, at)
             self._status(address, Status(True), at)
+
+    def _ask(self, address: Address, ask: Ask, at: int) -> None:
+        if self._asked is not None:
+            self._asked(address.device, ask, at)
 
     def _status(self, address: Address, status: Status, at: int) -> None:
         self._live.online[address.device] = status.online

@@ -8,6 +8,7 @@ from functools import lru_cache
 import msgspec
 
 from edge import report, wire
+from edge.discovery import BIRTH
 from edge.report import Report, State
 from edge.wire import Address, Letter
 from gateway.block import Waiting
@@ -18,10 +19,10 @@ from gateway.metrics import Metrics
 from gateway.receive import Message
 from gateway.river import Block
 
-OURS = frozenset({"set", "cmd"})
+OURS = frozenset({"set", "cmd", "now"})
 """Kinds of message that gateways send: seen again because we listen to the whole root."""
 
-REPORTS = frozenset({"info", "reply", "state", "status"})
+REPORTS = frozenset({"info", "reply", "state", "status", "ask"})
 _KINDS = REPORTS | {"obs", "forecast"}
 
 MOST_STRANGERS = 1000
@@ -103,6 +104,8 @@ class Decode:
         root = self._live.network.root
         if message.topic == f"{root}/time":
             self._announce(message, out)
+        elif message.topic == BIRTH:
+            self._live.births += message.payload == b"online"
         elif (heard := self._foreign.hear(message)) is not None:
             out.take(heard)
         elif not re.fullmatch(rf"{re.escape(root)}/gateway/{wire.ID}/status", message.topic):

@@ -58,8 +58,8 @@ class Outlook:
 @dataclass(frozen=True, slots=True)
 class Acting:
     """An actuator: the level that it reports and why, what it was last told (level, reason, id), and when
-    [ns UTC]; `acknowledged`: its state names the last command; `online` by status or fresh state; `power` that
-    it drew [W] when it last said so."""
+    [ns UTC]; `acknowledged`: its state names the last command; `online` by status or fresh state; `power` [W]
+    that it drew when it last said so."""
 
     level: int | None = None
     cause: str = ""
@@ -118,7 +118,8 @@ class Known:
 
 @dataclass
 class Live:
-    """What is known right now; `now` [ns UTC] by the gateway's clock."""
+    """What is known right now; `now` [ns UTC] by the gateway's clock; `births`: how often a Home Assistant
+    has started."""
 
     network: Network
     now: int = 0
@@ -133,5 +134,6 @@ class Live:
     strangers: dict[str, Stranger] = field(default_factory=dict)
     balances: dict[tuple[str, str], Known] = field(default_factory=dict)
     windows: dict[tuple[str, str], Decision] = field(default_factory=dict)
+    births: int = 0
     rooms: str = ""
     refused: str = ""

@@ -102,6 +102,10 @@ class Overrides:
         """The same as `ask` for who doesn't wait: the river itself."""
         self._put(actuator, level, minutes, who, why)
 
+    def drop(self, actuator: str, who: str) -> None:
+        """The same as `release` for who doesn't wait."""
+        self._put(actuator, None, 0.0, who, "")
+
     def _put(
         self, actuator: str, level: int | None, minutes: float, who: str, why: str
     ) -> "Future[Override | None]":

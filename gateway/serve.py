@@ -110,7 +110,7 @@ class Gateway(Assembly):
         return [
             *(references.chores(self.options.reference_every) if references else ()),
             Chore("act", 0.25, lambda now: self._act()),
-            Chore("foreign", 1.0, lambda now: self.foreign.tick(self.receiver.listen, self.send)),
+            Chore("foreign", 1.0, self._speak),
             Chore("gaps", 0.5, gaps.tick),
             Chore("catchup", 1.0, catchup.tick),
             Chore("ended logs", 1.0, lambda now: self._end_logs()),
@@ -244,6 +244,11 @@ class Gateway(Assembly):
             self.overrides.tick(now)
             self.actuate.tick(now)
             self.river.flow(Block(at=now))
+
+    def _speak(self, now: float) -> None:
+        listen, ours = self.receiver.listen, self.announce.topics()
+        self.foreign.tick(lambda topics: listen((*topics, *ours)), self.send)
+        self.announce.tick(now)
 
     def _end_logs(self) -> None:
         lost = self.gaps.ended()

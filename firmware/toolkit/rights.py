@@ -4,6 +4,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
+from edge import discovery
 from edge.dialect import DIALECTS, spoken
 from edge.network import Actuator, Network, Node, in_force
 
@@ -32,9 +33,11 @@ def rights(network: Network, flashed: Mapping[str, Mapping[str, str]], now: int)
     root = network.root
     rooms = _rooms(network, now)
     foreign = [spoken(one) for one in network.actuators.values() if one.dialect in DIALECTS]
-    write = (f"{root}/#", *(topic for orders, _ in foreign for topic in orders))
-    read = (f"{root}/#", *(topic for _, words in foreign for topic in words))
-    found = [Rights(GATEWAY, "gateway", write, read)]
+    home = network.homeassistant
+    announced, born = (discovery.ENTITIES, (discovery.BIRTH,)) if home else ((), ())
+    write = (f"{root}/#", *(topic for orders, _ in foreign for topic in orders), *announced)
+    read = (f"{root}/#", *(topic for _, words in foreign for topic in words), *born)
+    found = [Rights(GATEWAY, "gateway", write, read), *([_home(network)] if home else [])]
     for node in network.nodes.values():
         sites = [*(place.site for place in node.placements), *_flashed_for(flashed, node)]
         found.append(_own(root, node.id, "node", sites))
@@ -46,6 +49,14 @@ def rights(network: Network, flashed: Mapping[str, Mapping[str, str]], now: int)
     new = (entry for device, entry in flashed.items() if device not in known)
     found += [_own(root, e["node"], e["kind"], [e["site"]]) for e in new if e["kind"] in WRITES]
     return tuple(found)
+
+
+def _home(network: Network) -> Rights:
+    """Home Assistant's: it sees what is announced and how that is, and may ask; it commands nothing."""
+    ours = [one for one in network.actuators.values() if one.dialect == "gongi"]
+    asks = (f"{network.root}/{one.site}/{one.id}/ask" for one in ours)
+    seen = (f"{network.root}/+/+/{leaf}" for leaf in ("now", "state", "status"))
+    return Rights(discovery.USER, "home", (*asks, discovery.BIRTH), (*seen, f"{discovery.PREFIX}/#"))
 
 
 def _flashed_for(flashed: Mapping[str, Mapping[str, str]], device: Node | Actuator) -> list[str]:

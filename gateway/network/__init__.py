@@ -112,9 +112,7 @@ def check(
     if any(not mistake.warning for mistake in mistakes):
         return None, tuple(mistakes)
     digest = _hash(documents, named)
-    network = build(
-        first["root"], first["influx"], first["drift"], everything, digest, year or date.today().year
-    )
+    network = build(first, everything, digest, year or date.today().year)
     return network, tuple(mistakes)
 
 

@@ -27,13 +27,13 @@ from gateway.network.models import correction
 from gateway.network.shape import Entry
 
 
-def build(
-    root: str, influx: Entry | None, drift: Entry | None, all: Entries, hash: str, year: int
-) -> Network:
-    """The network; holidays are resolved from the first year that the files name to the one after `year`."""
+def build(first: Entry, all: Entries, hash: str, year: int) -> Network:
+    """The network, of whose files the `first` says what is said once; holidays are resolved from the first
+    year that the files name to the one after `year`."""
+    influx, drift = first["influx"], first["drift"]
     years = range(min(_years(all), default=year), year + 2)
     return Network(
-        root=root,
+        root=first["root"],
         sites={entry["id"]: _site(entry, all, years) for entry in all.site},
         nodes={entry["id"]: _node(entry, all) for entry in all.node},
         actuators={entry["id"]: _actuator(entry) for entry in all.actuator},
@@ -42,6 +42,7 @@ def build(
         hash=hash,
         influx_resolution=influx["resolution"] if influx else "air",
         accepting=Accepting(drift["accept_gain"], drift["accept_offset"]) if drift else None,
+        homeassistant=first["homeassistant"],
     )
 
 

@@ -299,6 +299,7 @@ PART = (
 WHOLE = (
     Field("include", listed(text), ()),
     Field("root", topic, "gongi/v1"),
+    Field("homeassistant", yes, False),
     Field("influx", table((Field("resolution", choice(RESOLUTIONS), "air"),)), None),
     Field("drift", table((Field("accept_gain", number(1, 3)), Field("accept_offset", number(0, 100)))), None),
     *PART,

@@ -190,3 +190,23 @@ class EspHomeFan(Thing):
     def report(self) -> None:
         self.say(f"{self.address}/fan/state", "ON" if self.level else "OFF", True)
         self.say(f"{self.address}/speed/state", str(self.level), True)
+
+
+class Controller(Thing):
+    """Our own purifier as the wire has it, at site hana."""
+
+    orders = "gongi/v1/hana/{}/set"
+    obeyed: str | None = None
+
+    def announce(self) -> None:
+        self.say(f"gongi/v1/hana/{self.address}/status", "online", True)
+        self.report()
+
+    def obey(self, topic: str, word: str) -> None:
+        command = json.loads(word)
+        self.obeyed = command["id"]
+        self.switch(command["level"])
+
+    def report(self) -> None:
+        said = {"level": self.level, "cause": "command" if self.obeyed else "safe", "id": self.obeyed}
+        self.say(f"gongi/v1/hana/{self.address}/state", json.dumps(said), True)
