@@ -138,7 +138,8 @@ def _hours(model: Model, found: Explanation, say: Words) -> str:
     ]
     x = Axis(say.gettext("hour of the day"), 0.0, 23.0, whole=True)
     title = say.gettext("Error (RMSE) by hour")
-    return f'<div class="plots">{plot(title, x, Axis(unit(model), 0.0, high), marks)}</div>'
+    drawn = plot(title, x, Axis(unit(model), 0.0, high), marks)
+    return f'<div class="plots" style="max-width:500px">{drawn}</div>'
 
 
 def _candidates(report: Report, say: Words) -> str:

@@ -19,13 +19,13 @@ UNIT = 256
 """What is 1 in scaled inputs, hidden units and log odds."""
 
 
-def room_for(sight: Sight, horizons: int) -> int:
-    """How many hidden units fit into a model with all its heads, in pairs."""
+def room_for(sight: Sight, horizons: int, with_trees: bool) -> int:
+    """How many hidden units fit into a model with all its heads."""
     terms, names = len(sight.terms), sum(2 + len(column.name) for column in sight.columns)
-    trees = horizons * TREES * TREE_BYTES
+    trees = horizons * TREES * TREE_BYTES if with_trees else 0
     heads = horizons * (3 * 14 + 6 + 30 + 3 * 2 * terms + 2 * 2 * horizons)
     left = MOST_BYTES - 44 - names - 11 * terms - heads - trees
-    return int(np.clip(left // (terms + 4 + 4 * horizons) // 2 * 2, 0, MOST_UNITS))
+    return int(np.clip(left // (terms + 4 + 4 * horizons), 0, MOST_UNITS))
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,7 +1,7 @@
 """Candidates compete on folds of time: forms first, then how long a network learns, then which one serves."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -14,7 +14,9 @@ from edge.learn.tree import Trees, grow
 from edge.predict.model import Form
 from edge.readings import Array
 
-SEEDS = 2
+NETS, BESIDE_TREES = 4, 2
+"""How many networks are averaged: where trees need the room, fewer."""
+
 SCOUT_UNITS, SCOUT_TURNS = 48, 6
 MARKS = (1, 2, 4, 8, 16, 32, 48)
 MOST_STEPS = 1_600_000
@@ -70,13 +72,15 @@ class Learnt:
 
 @dataclass(frozen=True, slots=True)
 class Contest:
-    """How it ended: each horizon's form and candidate, rounds, ridge's penalty, the paper's rate and nodes,
-    each candidate's mean squared error by horizon, and each fold's learnt parts."""
+    """How it ended: each horizon's form and candidate, rounds, units and number of networks, ridge's
+    penalty, the paper's rate and nodes, each candidate's mean squared error by horizon, and each fold's
+    learnt parts."""
 
     forms: tuple[Form, ...]
     chosen: tuple[str, ...]
     turns: int
     units: int
+    nets: int
     penalty: float
     paper: tuple[float, int]
     errors: tuple[Mapping[str, float], ...]
@@ -85,7 +89,7 @@ class Contest:
 
 
 def contest(task: Task, units: int, seed: int, step: Step) -> Contest:
-    """Hold it; `units` is the size of our hidden layer."""
+    """Hold it; `units` is the size of each of our networks."""
     folds = task.folds()
     forms = _forms(task, folds, seed, step)
     marks = [mark for mark in MARKS if mark * len(task.z) <= MOST_STEPS] or [1]
@@ -103,17 +107,37 @@ def contest(task: Task, units: int, seed: int, step: Step) -> Contest:
         nets = tuple(nets[turn] for nets in course)
         learnt.append(_learnt(task.z[f.taught], goal[f.taught], scale, penalty, paper, nets, seed))
         step("ridge, trees")
-    errors = _errors(task, folds, learnt)
-    chosen = tuple(_chosen(task, folds, found, place) for place, found in enumerate(errors))
-    means = tuple({name: float(np.mean(error)) for name, error in found.items()} for found in errors)
-    return Contest(forms, chosen, marks[turn], units, penalty, paper, means, tuple(folds), tuple(learnt))
+    chosen, means, learnt = _served(task, folds, learnt)
+    nets = len(learnt[0].nets)
+    return Contest(
+        forms, chosen, marks[turn], units, nets, penalty, paper, means, tuple(folds), tuple(learnt)
+    )
+
+
+def _served(
+    task: Task, folds: Sequence[Fold], learnt: Sequence[Learnt]
+) -> tuple[tuple[str, ...], tuple[Mapping[str, float], ...], Sequence[Learnt]]:
+    """What serves: many networks without trees, or fewer and trees; what misses less over all horizons."""
+    fewer = [replace(one, nets=one.nets[:BESIDE_TREES]) for one in learnt]
+    many = [name for name, shares in BLENDS.items() if not shares[2]]
+    # Fewer networks with trees are as large as many without: neither is the simpler one.
+    with_trees = [name for name, shares in BLENDS.items() if shares[2] or not shares[3]]
+    found = []
+    for parts, names in ((learnt, many), (fewer, with_trees)):
+        errors = _errors(task, folds, parts, names)
+        chosen = tuple(_chosen(task, folds, one, place) for place, one in enumerate(errors))
+        means = tuple({name: float(np.mean(error)) for name, error in one.items()} for one in errors)
+        miss = sum(one[name] / size for one, name, size in zip(means, chosen, _spread(task), strict=True))
+        found.append((miss, chosen, means, parts))
+    _, chosen, means, parts = min(found, key=lambda one: one[0])
+    return chosen, means, parts
 
 
 def whole(task: Task, won: Contest, seed: int) -> Learnt:
     """What the contest chose, learnt from all rows."""
     rows = np.arange(len(task.z))
     goal, scale = targets(task, won.forms, rows)
-    nets = tuple(descend(task.z, goal, won.units // SEEDS, seed + n, [won.turns])[-1] for n in range(SEEDS))
+    nets = tuple(descend(task.z, goal, won.units, seed + n, [won.turns])[-1] for n in range(won.nets))
     return _learnt(task.z, goal, scale, won.penalty, won.paper, nets, seed)
 
 
@@ -149,7 +173,7 @@ def _courses(
 ) -> list[list[Net]]:
     goal, _ = targets(task, forms, fold.taught)
     z, target = task.z[fold.taught], goal[fold.taught]
-    return [descend(z, target, units // SEEDS, seed + n, marks) for n in range(SEEDS)]
+    return [descend(z, target, units, seed + n, marks) for n in range(NETS)]
 
 
 _Scaled = Sequence[tuple[Array, Scale]]
@@ -195,7 +219,9 @@ def _as_net(net: Any) -> Net:
     return Net(*(np.asarray(part, np.float32) for part in (enter, bias, leave, offset)))
 
 
-def _errors(task: Task, folds: Sequence[Fold], learnt: Sequence[Learnt]) -> list[dict[str, Array]]:
+def _errors(
+    task: Task, folds: Sequence[Fold], learnt: Sequence[Learnt], names: Sequence[str]
+) -> list[dict[str, Array]]:
     """By horizon: each candidate's mean squared errors by block, simplest first."""
 
     def squares(name: str) -> Array:
@@ -207,7 +233,7 @@ def _errors(task: Task, folds: Sequence[Fold], learnt: Sequence[Learnt]) -> list
         return np.concatenate(found)
 
     stays = np.concatenate([(task.truth - task.last[:, None])[fold.judged] ** 2 for fold in folds])
-    found = {PERSISTENCE: stays} | {name: squares(name) for name in BLENDS}
+    found = {PERSISTENCE: stays} | {name: squares(name) for name in names}
     return [
         {name: by_block(square[:, place], folds) for name, square in found.items()}
         for place in range(len(task.steps))

@@ -1,7 +1,7 @@
 """What a model goes by: what inputs are worth, how the value moves with them, when it misses most."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -84,12 +84,15 @@ def _curve(model: Model, rows: Lessons, place: int) -> tuple[Array, Array]:
     there = column[column != MISSING]
     if not there.size:
         return np.zeros(0), np.zeros((0, len(model.values)))
+    own = model.terms[place].kind == Kind.LEVEL and model.terms[place].column == 0
     at = np.unique(np.quantile(there, np.linspace(0.02, 0.98, STEPS)).astype(np.int64))
     curve = []
     for value in at:
         fixed = rows.inputs.copy()
         fixed[:, place] = value
-        curve.append(_said(model, rows, fixed).mean(axis=0))
+        # Where the level itself is the input, what is added to it moves with it.
+        moved = replace(rows, last=np.full_like(rows.last, value)) if own else rows
+        curve.append(_said(model, moved, fixed).mean(axis=0))
     return at * _unit(model, place), np.array(curve)
 
 

@@ -13,7 +13,7 @@ import numpy as np
 
 from edge.learn import plan
 from edge.learn.build import build, room_for
-from edge.learn.compete import PERSISTENCE, SEEDS, Contest, contest, judged, stayed, whole
+from edge.learn.compete import BESIDE_TREES, NETS, PERSISTENCE, Contest, contest, judged, stayed, whole
 from edge.learn.doubt import Doubt, doubt, plain
 from edge.learn.event import Costs, ahead, onsets
 from edge.learn.task import Task
@@ -133,7 +133,8 @@ def _trained(
     sight: Sight, rows: Lessons, wish: Wish, places: int, step: Callable[[str], None]
 ) -> tuple[Model, Report]:
     task, costs = _task(sight, rows, wish), wish.costs
-    units = room_for(sight, len(wish.horizons)) // SEEDS * SEEDS
+    size = len(wish.horizons)
+    units = min(room_for(sight, size, False) // NETS, room_for(sight, size, True) // BESIDE_TREES)
     won = contest(task, units, wish.seed, step)
     final = whole(task, won, wish.seed)
     step("all rows")
@@ -154,7 +155,7 @@ def _trained(
         for place, horizon in enumerate(wish.horizons)
     )
     span = (int(rows.time[0]) * sight.unit_s, int(rows.time[-1]) * sight.unit_s)
-    return model, Report(places, span, won.turns, units, won.paper, verdicts)
+    return model, Report(places, span, won.turns, units * won.nets, won.paper, verdicts)
 
 
 def _task(sight: Sight, rows: Lessons, wish: Wish) -> Task:

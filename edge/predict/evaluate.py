@@ -70,9 +70,8 @@ def _course(ends: Array, width: Array, time: Array, step: int, which: Array, rat
     for row in range(time.size):
         while time[due] + step <= time[row]:
             if np.isfinite(ratio[due]):
-                one = which[due]
-                ends[one, 0] -= STEP * width[one] * ((ratio[due] < issued[due, 0]) - TAIL)
-                ends[one, 1] += STEP * width[one] * ((ratio[due] > issued[due, 1]) - TAIL)
+                ends[:, 0] -= STEP * width * ((ratio[due] < issued[due, 0]) - TAIL)
+                ends[:, 1] += STEP * width * ((ratio[due] > issued[due, 1]) - TAIL)
             due += 1
         issued[row] = ends[which[row]]
     return issued

@@ -15,7 +15,7 @@ from edge.readings import Array
 
 REACH = 2047
 ROOT_BITS = 10
-_ROWS = 2048
+_ROWS = 1024
 """Rows at a time: what they need stays in the processor's cache."""
 
 
@@ -111,12 +111,13 @@ def run(model: Model, z: Array, role: Role, value: Array | None = None) -> Array
     for first in range(0, z.shape[0], _ROWS):
         rows = slice(first, first + _ROWS)
         block = z[rows]
-        total = block.astype(np.float64) @ part.inputs
+        total = np.repeat(part.bias[None], len(block), axis=0)
         if part.hidden.size:
             total += _hidden(net, block) @ part.hidden
+        if part.inputs.size:
+            total += block.astype(np.float64) @ part.inputs
         if part.values.size and value is not None:
             total += _ahead(model, value[rows]) @ part.values
-        total += part.bias
         out[rows] = np.floor(total * part.step)
         for place, trees in enumerate(part.trees):
             if trees is not None:
@@ -125,10 +126,10 @@ def run(model: Model, z: Array, role: Role, value: Array | None = None) -> Array
 
 
 def _hidden(net: _Compiled, z: Array) -> Array:
+    # Weights and biases are 256ths: their sums have 24 bits still, and the shift by 8 is a floor.
     units = z @ net.weights
     units += net.biases
     np.maximum(units, 0, out=units)
-    units *= np.float32(1 / 256)
     np.floor(units, out=units)
     wide: Array = units.astype(np.float64)
     return wide
@@ -191,8 +192,8 @@ def _compiled(model: Model) -> _Compiled:
         mean=scale[:, 0],
         factor=scale[:, 1],
         shift=scale[:, 2],
-        weights=np.ascontiguousarray(weights.T, np.float32),
-        biases=np.array(model.biases, np.float32),
+        weights=np.ascontiguousarray(weights.T, np.float32) / np.float32(256),
+        biases=np.array(model.biases, np.float32) / np.float32(256),
         parts={role: _part(model, heads) for role, heads in by_role.items() if heads},
     )
 
@@ -201,7 +202,7 @@ def _part(model: Model, heads: list[Head]) -> _Part:
     def side_by_side(name: str, size: int) -> Array:
         rows = [getattr(head, name) for head in heads]
         if not any(rows):
-            return np.zeros((size, len(heads)) if name == "inputs" else (0, 0))
+            return np.zeros((0, 0))
         return np.array([row or (0,) * size for row in rows], np.float64).T.copy()
 
     return _Part(

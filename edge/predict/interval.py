@@ -31,13 +31,13 @@ class Adaptive:
         held: Array = self.ends[place[:, None], np.arange(bins.shape[1]), bins]
         return held
 
-    def learn(self, place: Array, horizon: Array, which: Array, truth: Array, issued: Array) -> None:
-        """What came true (m) against the ends that were issued (m × 2), both in the unit or in spreads."""
-        step = STEP * self.width[horizon, which]
+    def learn(self, place: Array, horizon: int, truth: Array, issued: Array) -> None:
+        """What came true at different places (m) against the ends that were issued (m × 2): all levels of a
+        place move together, each by its own width."""
+        step = STEP * self.width[horizon]
         below, above = truth < issued[:, 0], truth > issued[:, 1]
-        # A place stands here once: nothing is added twice.
-        self.ends[place, horizon, which, 0] -= step * (below - TAIL)
-        self.ends[place, horizon, which, 1] += step * (above - TAIL)
+        self.ends[place, horizon, :, 0] -= step * (below - TAIL)[:, None]
+        self.ends[place, horizon, :, 1] += step * (above - TAIL)[:, None]
 
 
 def chance_above(limit: float, value: Array, lower: Array, upper: Array) -> Array:
@@ -89,5 +89,4 @@ class Issued:
         self._said[place[due], spot[due], horizon, :2] = np.nan
         told = np.isfinite(said[:, 0])
         places, ends, truth = place[due][told], said[told], now[due][told]
-        across = np.full(places.size, horizon)
-        self._adaptive.learn(places, across, ends[:, 2].astype(np.int64), truth, ends[:, :2])
+        self._adaptive.learn(places, horizon, truth, ends[:, :2])
