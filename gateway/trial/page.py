@@ -111,4 +111,4 @@ def _point(
 def _crowded(places: Sequence[tuple[float, float]], number: int) -> int:
     """How many points before this one would write over its name."""
     x, y = places[number]
-    return sum(x - near < NEAR and abs(y - beside) < 16 for near, beside in places[:number])
+    return sum(x - near < NEAR and abs(y - beside) < 24 for near, beside in places[:number])
