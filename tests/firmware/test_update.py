@@ -6,11 +6,9 @@ import signal
 import subprocess
 import sys
 import tempfile
-import threading
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -20,8 +18,7 @@ from firmware.toolkit.secrets import Secrets
 from gateway.ota import Device, Parcel, Plan, Record, RollOut, State
 from gateway.ota.record import staged
 from gateway.receive import Broker
-from gateway.world import compiled as firmware
-from tests.firmware.workshop import NODE, ROOT, SPEED, Ear, Process, Wires
+from tests.firmware.workshop import NODE, ROOT, SPEED, Board, Ear, Wires, copied
 from tests.networks import school
 from tests.servers import Mosquitto, wait_until
 
@@ -69,38 +66,6 @@ def secrets(tmp_path: Path) -> Secrets:
     return Secrets(tmp_path / "secrets")
 
 
-CAUSES = {70: "crash", 71: "reboot", 72: "update"}
-
-
-class Board(Process):
-    """A node whose every boot is a process of its own: a reset leaves nothing in an ESP32's heap."""
-
-    def __init__(self, program: str, folder: Path, config: dict[str, Any]) -> None:
-        super().__init__(program, folder, config)
-        self.switch = threading.Lock()
-
-    def start(self, cause: str = "power") -> None:
-        path = self.folder / "config.json"
-        path.write_text(json.dumps(self.config))
-        with (self.folder / "output.log").open("ab") as log:
-            command = [self.program, "-X", "heapsize=128k", str(firmware.main()), str(path), cause]
-            self.process = subprocess.Popen(command, stdout=log, stderr=log)
-        threading.Thread(target=self._watch, args=(self.process,)).start()
-
-    def _watch(self, process: "subprocess.Popen[bytes]") -> None:
-        cause = CAUSES.get(process.wait())
-        with self.switch:
-            if cause and self.process is process:
-                self.start(cause)
-
-    def kill(self) -> None:
-        with self.switch:
-            process, self.process = self.process, None
-        if process:
-            process.kill()
-            process.wait(5)
-
-
 Fleet = dict[str, Board]
 
 
@@ -109,7 +74,7 @@ def fleet(
     micropython: str, tmp_path: Path, wires: Wires, mosquitto: Mosquitto, secrets: Secrets, ear: Ear
 ) -> Iterator[Fleet]:
     """Five nodes that have read their sensors and reached the broker."""
-    nodes = {}
+    nodes, main = {}, copied(tmp_path / "firmware")
     for name in NODES:
         folder = tmp_path / name
         flash = {"flash": str(folder / "flash.img"), "flash_bytes": 2 << 20}
@@ -124,7 +89,7 @@ def fleet(
             "trial_s": TRIAL_S,
             "sim": {"wiring": ["127.0.0.1", wires.port], "speed": SPEED, "exit": True} | flash,
         }
-        nodes[name] = Board(micropython, folder, config)
+        nodes[name] = Board(micropython, folder, config, main)
         nodes[name].start()
     wait_until(lambda: all(senses(ear, name) for name in NODES), 30)
     yield nodes

@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import socket
 import struct
 import subprocess
@@ -199,3 +200,43 @@ class Process:
         assert self.process is not None
         fields = Path(f"/proc/{self.process.pid}/stat").read_text().rsplit(")", 1)[1].split()
         return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
+CAUSES = {70: "crash", 71: "reboot", 72: "update"}
+"""What a boot that ended says for the next one."""
+
+
+def copied(folder: Path) -> Path:
+    """The main.py of a copy of the compiled firmware: the cache keeps the sources' newest states alone."""
+    shutil.copytree(compiled.main().parents[1], folder)
+    return folder / compiled.MAIN
+
+
+class Board(Process):
+    """A device whose every boot is a process of its own, as a reset leaves nothing in an ESP32's heap; it has
+    one firmware, whatever the sources become meanwhile."""
+
+    def __init__(self, program: str, folder: Path, config: dict[str, Any], main: Path) -> None:
+        super().__init__(program, folder, config)
+        self._main = main
+        self._switch = threading.Lock()
+        (folder / "config.json").write_text(json.dumps(config))
+
+    def start(self, cause: str = "power") -> None:
+        with (self.folder / "output.log").open("ab") as log:
+            words = ["-X", f"heapsize={self.heap}", str(self._main), str(self.folder / "config.json"), cause]
+            self.process = subprocess.Popen([self.program, *words], stdout=log, stderr=log)
+        threading.Thread(target=self._watch, args=(self.process,)).start()
+
+    def _watch(self, process: "subprocess.Popen[bytes]") -> None:
+        cause = CAUSES.get(process.wait())
+        with self._switch:
+            if cause and self.process is process:
+                self.start(cause)
+
+    def kill(self) -> None:
+        with self._switch:
+            process, self.process = self.process, None
+        if process:
+            process.kill()
+            process.wait(5)

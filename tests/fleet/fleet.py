@@ -15,8 +15,7 @@ import paho.mqtt.client as mqtt
 
 from firmware.toolkit.secrets import Secrets
 from gateway.broker import free_port
-from gateway.world import compiled
-from tests.firmware.workshop import ROOT, Process, Wires
+from tests.firmware.workshop import ROOT, Board, Wires, copied
 from tests.networks import school
 from tests.parts import need
 from tests.proof.gateway import Gateway
@@ -45,37 +44,6 @@ log_dest file {folder}/mosquitto.log
 
 
 PATIENCE_S = "20"
-RESTARTS = {70: "crash", 71: "reboot"}
-"""What a boot that ended says for the next one; each boot is a process, with a heap of its own."""
-
-
-class Node(Process):
-    """A node whose every boot is a process of its own, of one firmware whatever the sources become."""
-
-    def __init__(self, program: str, folder: Path, config: dict[str, Any], main: Path) -> None:
-        super().__init__(program, folder, config)
-        self._main = main
-        self._switch = threading.Lock()
-        (folder / "config.json").write_text(json.dumps(config))
-
-    def start(self, cause: str = "power") -> None:
-        with (self.folder / "output.log").open("ab") as log:
-            words = ["-X", f"heapsize={self.heap}", str(self._main), str(self.folder / "config.json"), cause]
-            self.process = subprocess.Popen([self.program, *words], stdout=log, stderr=log)
-        threading.Thread(target=self._watch, args=(self.process,)).start()
-
-    def _watch(self, process: "subprocess.Popen[bytes]") -> None:
-        cause = RESTARTS.get(process.wait())
-        with self._switch:
-            if cause and self.process is process:
-                self.start(cause)
-
-    def kill(self) -> None:
-        with self._switch:
-            process, self.process = self.process, None
-        if process:
-            process.kill()
-            process.wait(5)
 
 
 class Guarded(Mosquitto):
@@ -139,9 +107,7 @@ class Fleet:
 
     def __init__(self, folder: Path, micropython: str, wires: Wires, nodes: int) -> None:
         self.folder, self.wires, self._micropython = folder, wires, micropython
-        # A copy: the cache keeps the newest states of the sources alone.
-        self._main = folder / "firmware" / compiled.MAIN
-        shutil.copytree(compiled.main().parents[1], folder / "firmware")
+        self._main = copied(folder / "firmware")
         self.names = [f"n{n}" for n in range(1, nodes + 1)]
         self.secrets = folder / "secrets"
         self.network = folder / "network.toml"
@@ -154,7 +120,7 @@ class Fleet:
         self.flashed_ca = folder / "flashed-ca.pem"
         shutil.copyfile(self.secrets / "ca.pem", self.flashed_ca)
         self.brokers: list[Guarded] = []
-        self.nodes: dict[str, Node] = {}
+        self.nodes: dict[str, Board] = {}
         self.witnesses: list[Witness] = []
         self.gateway: Gateway | None = None
 
@@ -206,7 +172,7 @@ class Fleet:
                 "flash_bytes": 1 << 19,
             },
         }
-        self.nodes[name] = Node(self._micropython, folder, config, self._main)
+        self.nodes[name] = Board(self._micropython, folder, config, self._main)
         self.nodes[name].start()
 
     def say(self, *words: str, talks: bool | None = True, status: int = 0) -> dict[str, Any]:

@@ -11,9 +11,7 @@ from click.testing import CliRunner
 from firmware.toolkit import register
 from firmware.toolkit.secrets import Secrets
 from gateway import command
-from gateway.world import compiled
-from tests.firmware.workshop import NODE, ROOT, SPEED, Ear, Wires
-from tests.fleet.fleet import Node
+from tests.firmware.workshop import NODE, ROOT, SPEED, Board, Ear, Wires, copied
 from tests.networks import network, school
 from tests.renewal.test_commands import BOTH, WIFI
 from tests.servers import Mosquitto, wait_until
@@ -37,7 +35,7 @@ def ear(mosquitto: Mosquitto) -> Iterator[Ear]:
 
 
 @pytest.fixture
-def node(tmp_path: Path, micropython: str, mosquitto: Mosquitto, wires: Wires, ear: Ear) -> Iterator[Node]:
+def node(tmp_path: Path, micropython: str, mosquitto: Mosquitto, wires: Wires, ear: Ear) -> Iterator[Board]:
     """A node on the bench's network, which its broker has heard."""
     key = Secrets(tmp_path / "secrets").of("1-2-a").key
     flash = {"flash": str(tmp_path / "node" / "flash.img"), "flash_bytes": 1_310_720}
@@ -51,7 +49,7 @@ def node(tmp_path: Path, micropython: str, mosquitto: Mosquitto, wires: Wires, e
         "wifi": [["bench", POINTS["bench"]]],
         "sim": {"wiring": ["127.0.0.1", wires.port], "speed": SPEED, "points": POINTS, "exit": True} | flash,
     }
-    node = Node(micropython, tmp_path / "node", config, compiled.main())
+    node = Board(micropython, tmp_path / "node", config, copied(tmp_path / "firmware"))
     node.start()
     wait_until(lambda: ear.heard("info"), 30)
     yield node
@@ -82,7 +80,7 @@ def say(tmp_path: Path, mosquitto: Mosquitto) -> Say:
 
 
 def test_it_joins_another_network_and_returns_from_one_that_is_not_there(
-    node: Node, ear: Ear, say: Say, tmp_path: Path
+    node: Board, ear: Ear, say: Say, tmp_path: Path
 ) -> None:
     wifi = ("wifi", "1-2-a", "--networks", str(tmp_path / "wifi.toml"), "--trial", "240")
     assert say(*wifi)["devices"] == {"1-2-a": "joined"}
@@ -93,7 +91,7 @@ def test_it_joins_another_network_and_returns_from_one_that_is_not_there(
     assert "sesame" not in node.log
 
 
-def test_it_moves_to_another_site(node: Node, ear: Ear, say: Say, tmp_path: Path) -> None:
+def test_it_moves_to_another_site(node: Board, ear: Ear, say: Say, tmp_path: Path) -> None:
     entry = dict.fromkeys(register.COLUMNS, "") | {"node": "1-2-a", "kind": "node", "site": "hana"}
     register.enter(tmp_path / "flashed.csv", entry)
     (tmp_path / "network.toml").write_text(network({"1-2-a": BOTH}, sites=BOTH))
