@@ -62,6 +62,7 @@ class Slots:
 
     facts = {"receiving": None, "trial": None, "release": 0, "tried": 0, "failed": None}
     on_trial = False
+    root = running = ""
 
 
 class Board:

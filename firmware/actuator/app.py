@@ -3,7 +3,7 @@
 import json
 
 from actuator.control import Control
-from actuator.room import Room
+from actuator.room import AHEAD_S, Room
 from lib import ticks as tick
 from lib.device import Device
 from lib.kept import Kept
@@ -42,7 +42,8 @@ class Actuator:
         self.clock = self.device.clock
         self.update = Update(self.device, self.board.slots)
         self.gpio = self.board.gpio()
-        self.room = Room(self.config.get("batch_s", 60))
+        ahead_s = (self.config.get("fallback") or {}).get("ahead_s", AHEAD_S)
+        self.room = Room(self.config.get("batch_s", 60), ahead_s)
         self.control = Control(self.config, self.room)
         self.level, self.cause = self.control.safe, "safe"
         self.name: str | None = None
@@ -54,16 +55,17 @@ class Actuator:
         device.describe = self._describe
         device.routes[device.topic("set")] = self._set
         for site, node in self.config.get("room_nodes", []):
-            device.routes["%s/%s/%s/obs" % (device.root, site, node)] = self._listener(node)
+            for leaf, hear in (("obs", self.room.hear), ("forecast", self.room.expect)):
+                device.routes["%s/%s/%s/%s" % (device.root, site, node, leaf)] = self._listener(node, hear)
         device.client.subscriptions.append(device.root + "/gateway/+/status")
         device.fallback_route = self._gateway
         device.client.joined.append(self._say)
 
-    def _listener(self, node: str) -> object:
-        def hear(payload: bytes) -> None:
-            self.room.hear(node, payload, self.clock.up(), self.clock.utc())
+    def _listener(self, node: str, hear: object) -> object:
+        def heard(payload: bytes) -> None:
+            hear(node, payload, self.clock.up(), self.clock.utc())
 
-        return hear
+        return heard
 
     def _set(self, payload: bytes) -> None:
         if self.control.obey(json.loads(payload), self.clock.up(), self.clock.utc()):

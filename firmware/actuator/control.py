@@ -2,7 +2,7 @@
 
 OVERRIDE_S = 3600
 TTL_S = 300
-# PM2.5 [µg/m³] that starts and stops the actuator when only its room's node speaks to it.
+# PM2.5 [µg/m³], now or soon, that starts and stops the actuator when only its room's node speaks to it.
 ON, OFF = 35, 20
 
 

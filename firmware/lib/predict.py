@@ -11,6 +11,7 @@ LEVEL, DELTA, GAP, DAILY, CLOCK, TIMES = range(6)
 VALUE, SPREAD, ONSET = range(3)
 FINE = 4
 TREE = 37
+MISSING = -(1 << 30)
 
 
 class Head:
@@ -150,8 +151,9 @@ class Predictor:
 
 
 class Past:
-    """The last cells of each column of a model, newest first: multiples of 2**-bits, None where missing;
-    and the clock: minute of the local day, its kind (0 workday, 1 Saturday, 2 rest), 1440ths of the year."""
+    """The last cells of each column of a model, newest first: multiples of 2**-bits, None or MISSING where
+    missing; and the clock: minute of the local day, its kind (0 workday, 1 Saturday, 2 rest), 1440ths of the
+    year; None of them where it is unknown."""
 
     def __init__(self, predictor, cells, clock):
         self.predictor, self.cells, self.clock = predictor, cells, clock
@@ -170,7 +172,7 @@ class Past:
     def _window(self, column, first, past):
         total = count = 0
         for value in self.cells[column][max(first, 0) : max(past, 0)]:
-            if value is not None:
+            if value is not None and value != MISSING:
                 total += value
                 count += 1
         return total, count
@@ -178,7 +180,7 @@ class Past:
     def _input(self, term):
         kind, column, first, past = term[:4]
         if kind == CLOCK:
-            return _clock(first, *self.clock)
+            return _clock(first, *self.clock) if self.clock else None
         if kind == DAILY:
             mean = self._daily(column, first, past)
         else:
@@ -203,6 +205,28 @@ class Past:
             total += one
             count += known
         return _divided(total, count)
+
+
+def sight(data):
+    """What a model of these bytes looks at: its columns, a cell's seconds, how many cells it looks back."""
+    predictor = Predictor(data)
+    day = 86400 // predictor.unit_s
+    depth = predictor.now
+    for term in predictor.terms:
+        depth = max(depth, term[3] * day + 1 if term[0] == DAILY else term[3])
+    return predictor.columns, predictor.unit_s, depth
+
+
+def ahead(data, cells, clock):
+    """Of a model's bytes and what its terms look at: the target's name, how many bits its values have, and
+    what `predict` says; None where the newest level is unknown."""
+    predictor = Predictor(data)
+    past = Past(predictor, cells, clock)
+    last = past.last()
+    if last is None:
+        return None
+    name, bits = predictor.columns[0]
+    return name, bits + FINE, predictor.predict(predictor.scaled(past.inputs()), last)
 
 
 def _divided(total, count):

@@ -155,6 +155,7 @@ class Sampler:
         self.jump = Jump(sensors.columns)
         self.late = 0
         self.sampled = 0  # rows of which one value at least was there
+        self.watch: object = None  # what looks ahead from each row, where the node carries a model
         # With `duty`, those sensors that can sleep do so between samples, where there is time for it.
         lead = sensors.warm_ms() + _SETTLE_MS
         self.lead_ms = lead if config.get("duty") and _SETTLE_MS < lead < 900 * self.dt else 0
@@ -214,6 +215,8 @@ class Sampler:
             self._quiet = 0
         if jumped or self.spool.rows >= self.full:
             self._finish()
+        if self.watch:
+            self.watch.take(self._due, row)
 
     def _finish(self) -> None:
         if self.spool.rows:

@@ -138,3 +138,61 @@ def test_the_button_has_the_last_word_for_an_hour() -> None:
     assert one.obey(command("5-2", 2, ttl=9999), 20, None)
     assert one.decide(20) == (0, "button")
     assert one.decide(10 + OVERRIDE_S) == (2, "command")
+
+
+def ahead(value: list, issued: int | None, ttl: int = 180, quantity: str = "pm25") -> bytes:
+    return json.dumps(
+        {"issued": issued, "ttl": ttl, "quantity": quantity, "ahead": [600, 1800, 3600], "value": value}
+    ).encode()
+
+
+def test_the_golden_forecasts_are_understood() -> None:
+    for case in load("wire")["forecasts"]:
+        room = Room(60)
+        room.expect("a", case["payload"].encode(), 100, 1763778060)
+        assert room.worst(100) == case["soonest_worst"], case
+
+
+def test_it_starts_ahead_of_what_the_node_sees_coming() -> None:
+    one = control()
+    one.room.hear("a", obs([15] * 6, T - 50), 0, T)
+    assert one.decide(0) == (1, "fallback")
+    one.room.expect("a", ahead([20, 30, 90], T), 1, T + 1)
+    assert one.decide(1) == (1, "fallback")  # in an hour is not soon
+    one.room.expect("a", ahead([20, 40, 90], T + 60), 60, T + 60)
+    assert one.decide(60) == (3, "fallback")
+    one.room.hear("a", obs([15] * 6, T + 70, 2), 120, T + 120)
+    one.room.expect("a", ahead([18, 19, 90], T + 120), 120, T + 120)
+    assert one.decide(120) == (1, "fallback")  # it passes by
+
+
+def test_an_expired_forecast_is_not_obeyed() -> None:
+    one = control()
+    one.room.expect("a", ahead([90, 90, 90], T - 180), 0, T)
+    assert (one.decide(0), one.room.stale) == ((1, "safe"), 1)
+    one.room.expect("a", ahead([90, 90, 90], T - 100), 0, T)
+    assert one.decide(79) == (3, "fallback")
+    assert one.decide(80) == (1, "safe")
+    one.room.expect("a", ahead([90, 90, 90], None), 100, None)  # by its arrival where there is no clock
+    assert one.decide(279) == (3, "fallback")
+    assert one.decide(280) == (1, "safe")
+    one.room.expect("a", ahead([90, 90, 90], T + 9999, 99999), 300, T)  # no clock makes it live for ever
+    assert one.decide(1199) == (3, "fallback")
+    assert one.decide(1200) == (1, "safe")
+
+
+def test_an_older_or_foreign_forecast_changes_nothing() -> None:
+    one = control()
+    one.room.expect("a", ahead([90, 90, 90], T), 0, T)
+    one.room.expect("a", ahead([10, 10, 10], T - 60), 1, T + 1)
+    assert (one.decide(1), one.room.stale) == ((3, "fallback"), 1)
+    one.room.expect("b", ahead([900, 900, 900], T, 180, "co2"), 1, T + 1)
+    assert one.room.worst(1) == 90
+    one.obey(command("5-1", 2), 2, T)
+    assert one.decide(2) == (2, "command")
+    for bad in (b"{", b"7", b"{}", ahead(["x"], T), ahead([1], T, None)):
+        try:
+            one.room.expect("a", bad, 3, T)
+            assert False, bad  # noqa: B011 (MicroPython's own runner)
+        except (ValueError, KeyError, TypeError):
+            continue

@@ -119,3 +119,23 @@ def test_the_hash_sees_the_configuration_and_no_secret() -> None:
     assert config_hash(one) == config_hash(other)
     assert config_hash(one) != config_hash({"id": "b", "kind": "node"})
     assert len(config_hash(one)) == 8
+
+
+def test_the_golden_forecasts_are_written() -> None:
+    from node.forecast import facts
+
+    found = load("wire")["forecasts"]
+    for case in found:
+        said = [tuple(one) for one in case["said"]]
+        payload = wire.text(facts(case["utc"], case["ttl"], case["model"], ("pm25", case["bits"], said)))
+        assert payload == case["payload"].encode(), payload
+    assert len(found) >= 2
+
+
+def test_hundredths_are_rounded_at_any_fineness() -> None:
+    from node.forecast import _hundredths
+
+    for bits in range(-4, 21):
+        for value in (0, 1, 3, 700, 123456):
+            exact = value * 100 * (1 << 20 - bits) + (1 << 19) >> 20
+            assert _hundredths(value, bits).value == exact, (bits, value)

@@ -1,0 +1,37 @@
+"""A model for a node: its file and the calendar beside it, as they lie on the device's flash."""
+
+import json
+from collections.abc import Collection, Mapping
+from datetime import UTC, date, datetime, timedelta
+from zoneinfo import ZoneInfo
+
+from edge.forecast import check_rooms
+from edge.predict.model import Model
+
+MODEL, CALENDAR = "model", "model.json"
+YEARS = 2
+"""How far the calendar reaches; behind it, a node knows no holidays and no change of summer time."""
+
+_EPOCH = date(1970, 1, 1)
+
+
+def calendar_of(zone: str, holidays: Collection[date], now: int) -> Mapping[str, object]:
+    """A site's days from the UTC second `now` on: `zone`, since when [UTC s] local time is how far ahead of
+    UTC [s]; `rest`, the days since 1970 that are holidays."""
+    since, shifts = now - now % 3600, list[list[int]]()
+    for second in range(since, since + YEARS * 366 * 86400, 3600):
+        ahead = datetime.fromtimestamp(second, UTC).astimezone(ZoneInfo(zone)).utcoffset() or timedelta()
+        if not shifts or shifts[-1][1] != ahead.total_seconds():
+            shifts.append([second, int(ahead.total_seconds())])
+    first = now // 86400 - 1
+    days = ((day - _EPOCH).days for day in holidays)
+    return {"zone": shifts, "rest": sorted(day for day in days if first <= day < first + YEARS * 366)}
+
+
+def installed(data: bytes, calendar: Mapping[str, object] | None = None) -> dict[str, bytes]:
+    """The files of a model by their names on the flash; raises `ModelError` where it can't serve a node."""
+    check_rooms(Model.decode(data))
+    files = {MODEL: data}
+    if calendar:
+        files[CALENDAR] = json.dumps(calendar, separators=(",", ":")).encode()
+    return files

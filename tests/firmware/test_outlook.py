@@ -1,0 +1,155 @@
+"""A node's own forecast: on the same history it says what the gateway would, to the last integer."""
+
+import json
+import random
+import subprocess
+from datetime import date
+from pathlib import Path
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import numpy as np
+
+from edge.predict.feature import MISSING, calendar, inputs, level, local
+from edge.predict.infer import forecast
+from edge.predict.model import Column, Form, Head, Kind, Model, Role, Term
+from edge.predict.ring import DEPTH, MINUTE, Ring, Rolling
+from edge.readings import SECOND
+from firmware.toolkit.foresight import calendar_of, installed
+from gateway.world import compiled
+
+T = 1_763_778_007
+ZONE = "Asia/Seoul"
+HOLIDAYS = frozenset({date(2025, 11, 22)})
+COLUMNS = (("pm25", 10), ("temp", 100), ("co2", 1))
+"""What the node measures; the model asks for more."""
+WARN = -40
+
+PROGRAM = """
+import json, sys
+sys.path[:0] = [{firmware!r}]
+from lib.clock import Clock
+from lib.ticks import Ticks
+from lib.wire import text
+from node.outlook import Outlook
+class Node: pass
+node = Node()
+node.device = node.sensors = node.sampler = node
+node.clock = node
+node.dt, node.offset, node.columns = {dt}, None, {columns!r}
+node.at = lambda up: None if node.offset is None else up + node.offset
+node.said = []
+node.publish = lambda leaf, facts: node.said.append(text(facts))
+def run(path, rows):
+    one = Outlook(node, path)
+    for up, offset, row in rows:
+        node.offset = offset
+        one.take(up, row)
+    print(json.dumps([one.model, one.unsaid, [json.loads(said) for said in node.said]]))
+"""
+
+
+def model() -> Model:
+    """One with every kind of input, of what the node has and hasn't."""
+    rng = random.Random(5)
+    columns = (Column("pm25", 4), Column("outdoor", 4), Column("temp", 11), Column("co2", 1))
+    terms = [Term(Kind.CLOCK, 0, which, 0, 0, 300, 8) for which in range(8)]
+    for kind in (Kind.LEVEL, Kind.DELTA, Kind.GAP, Kind.TIMES):
+        for column in range(4):
+            first = rng.randrange(20)
+            terms.append(Term(kind, column, first, first + rng.randrange(1, 90), 300, 700, 10))
+    heads: list[Head] = []
+    for horizon in (600, 1800, 3600):
+        hidden = tuple(rng.randrange(-900, 900) for _ in range(6))
+        heads.append(
+            Head(Role.VALUE, horizon, Form.CHANGE, 12, 99, (2000, 9000), (-300, 400) * 3, hidden,
+                 tuple(rng.randrange(-300, 300) for _ in terms))
+        )  # fmt: skip
+    heads.append(Head(Role.ONSET, 1800, 0, 10, -50, (WARN,), (), tuple(range(-3, 3)), (), (300, 20, 10)))
+    weights = np.random.default_rng(3).integers(-60, 60, 6 * len(terms)).astype(np.int8).tobytes()
+    biases = tuple(rng.randrange(-9000, 9000) for _ in range(6))
+    return Model(columns, tuple(heads), tuple(terms), weights=weights, biases=biases, limit=35 << 8,
+                 near=1280, factor=9, shift=6)  # fmt: skip
+
+
+Row = tuple[int, int | None, list[int | None]]
+
+
+def history(minutes: int, dt: int = 10) -> list[Row]:
+    """Rows of a node: uptime, offset to UTC, values; some missing, some minutes silent."""
+    rng = random.Random(7)
+    rows: list[Row] = []
+    for n in range(minutes * 60 // dt):
+        up = dt * (n + 1)
+        if 40 <= up // 60 < 43:
+            continue
+        row = [120 + n % 200 + rng.randrange(9), -150 + rng.randrange(900), 500 + n]
+        rows.append((up, T - 5, [None if rng.random() < 0.05 else value for value in row]))
+    return rows
+
+
+def gateway(one: Model, rows: list[Row]) -> list[dict[str, Any]]:
+    """What the gateway says at the end of each minute of these rows."""
+    rings = {name: Ring() for name, _ in COLUMNS}
+    for ring in rings.values():
+        ring.grow(1)
+    found = []
+    for up, offset, row in rows:
+        assert offset is not None
+        second = up + offset
+        for (name, scale), value in zip(COLUMNS, row, strict=True):
+            if value is not None:
+                rings[name].add(np.array([0]), np.array([second * SECOND]), np.array([value / scale]))
+        if row[0] is not None and (second + 10) // 60 > second // 60:
+            found.append(said(one, rings, second))
+    return found
+
+
+def said(one: Model, rings: dict[str, Ring], second: int) -> dict[str, Any]:
+    minute = np.array([second * SECOND // MINUTE])
+    none = np.full((1, DEPTH), np.nan)
+    cells = [rings[c.name].cells(np.array([0]), minute) if c.name in rings else none for c in one.columns]
+    clock = calendar(local(ZoneInfo(ZONE), minute * 60), HOLIDAYS)
+    view = Rolling(cells, [c.bits for c in one.columns], clock)
+    last = level(one.columns, one.now, view)
+    assert last[0] != MISSING
+    told = forecast(one, inputs(one.columns, one.terms, one.now, one.unit_s, view), last)
+    assert told.logit is not None
+    hundredths = [
+        [(200 * int(v) + 256) >> 9 for v in part[0]] for part in (told.value, told.lower, told.upper)
+    ]
+    value, lower, upper = ([v / 100 for v in part] for part in hundredths)
+    return {
+        "issued": second, "ttl": 180, "model": one.id, "quantity": "pm25", "ahead": [600, 1800, 3600],
+        "value": value, "lower": lower, "upper": upper, "warn": [None, bool(told.logit[0, 0] >= WARN), None],
+    }  # fmt: skip
+
+
+def program(firmware: str, dt: int = 10) -> str:
+    return PROGRAM.format(firmware=firmware, dt=dt, columns=COLUMNS)
+
+
+def told(micropython: str, folder: Path, rows: object, files: dict[str, bytes]) -> list[Any]:
+    for name, data in files.items():
+        (folder / name).write_bytes(data)
+    (folder / "rows.json").write_text(json.dumps(rows))
+    text = program(str(compiled.main().parents[1]))
+    text += f"run({str(folder / 'model')!r}, json.load(open({str(folder / 'rows.json')!r})))\n"
+    (folder / "ask.py").write_text(text)
+    done = subprocess.run([micropython, str(folder / "ask.py")], capture_output=True, text=True, timeout=120)
+    assert done.returncode == 0, done.stderr
+    found = json.loads(done.stdout)
+    assert isinstance(found, list)
+    return found
+
+
+def test_it_says_what_the_gateway_says_of_the_same_history(micropython: str, tmp_path: Path) -> None:
+    one, rows = model(), history(150)
+    files = installed(one.encode(), calendar_of(ZONE, HOLIDAYS, T))
+    name, unsaid, found = told(micropython, tmp_path, rows, files)
+    assert (name, unsaid) == (one.id, 0)
+    expected = gateway(one, rows)
+    assert len(expected) > 120
+    assert found == expected
+    assert len({tuple(one["value"]) for one in found}) > 100
+    assert {one["warn"][1] for one in found} == {True, False}
