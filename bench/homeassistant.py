@@ -12,6 +12,7 @@ import tempfile
 import time
 from collections.abc import Callable
 from contextlib import ExitStack
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 from urllib.error import HTTPError
@@ -162,75 +163,76 @@ def main(hass: str) -> None:
         ending.callback(monitor.stop)
         home = Home(hass, folder / "home")
         ending.callback(home.stop)
-        json.dump(
-            _walk(home, gateway, purifier, monitor, network, broker.port),
-            sys.stdout,
-            indent=1,
-            ensure_ascii=False,
-        )
+        wait_until(home.answers, 300)
+        home.settle(broker.port)
+        walk = Walk(home, gateway, purifier)
+        walk.look(monitor)
+        walk.act()
+        walk.leave(network)
+        json.dump(walk.found, sys.stdout, indent=1, ensure_ascii=False)
+        if "never" in walk.found:
+            print(gateway.log.read_text()[-3000:], file=sys.stderr)
+            raise SystemExit(1)
 
 
-def _walk(
-    home: Home, gateway: Gateway, purifier: Controller, monitor: Monitor, network: Path, port: int
-) -> dict[str, object]:
-    wait_until(home.answers, 300)
-    home.settle(port)
-    found: dict[str, object] = {}
+@dataclass
+class Walk:
+    """What is looked at and done, and what was found, each within a minute (`never` names what wasn't)."""
 
-    def entity(kind: str) -> dict[str, Any]:
-        return next(
-            (one for id, one in home.states().items() if id.startswith(kind)),
-            {"state": None, "attributes": {}},
-        )
+    home: Home
+    gateway: Gateway
+    purifier: Controller
+    found: dict[str, object] = field(default_factory=dict)
 
-    def sensor(of: str) -> Any:
-        return next(
-            (s for s in home.states().values() if s["attributes"].get("device_class") == of), {"state": None}
-        )
+    def note(self, name: str, met: Callable[[], object], said: Callable[[], object]) -> None:
+        try:
+            wait_until(lambda: bool(met()), 60)
+        except AssertionError:
+            self.found.setdefault("never", []).append(name)  # type: ignore[attr-defined]  # it is that list
+        self.found[name] = said()
 
-    def note(name: str, met: Callable[[], bool], said: Callable[[], object]) -> None:
-        wait_until(met, 60)
-        found[name] = said()
+    def sensor(self, kind: str) -> Any:
+        of = (one for one in self.home.states().values() if one["attributes"].get("device_class") == kind)
+        return next(of, {"state": None})
 
-    wait_until(lambda: sensor("pm25")["state"] is not None, 60)
-    monitor.say(47.4)
-    note("pm25", lambda: sensor("pm25")["state"] == "47.4", lambda: sensor("pm25"))
-    monitor.say(None)
-    note("null", lambda: sensor("pm25")["state"] == "unknown", lambda: sensor("pm25")["state"])
-    note("pm10 beside it", lambda: sensor("pm10")["state"] == "40.0", lambda: sensor("pm10")["state"])
-    fan = next(id for id in home.states() if id.startswith("fan."))
-    home.call("fan.set_percentage", entity_id=fan, percentage=66)
-    note(
-        "level 2",
-        lambda: purifier.level == 2 and entity("fan.")["attributes"]["percentage"] == 66,
-        lambda: entity("fan."),
-    )
-    asked = lambda: Remote(gateway.url).get("actuators/p-1")["now"]["override"]  # noqa: E731  # asked twice below
-    found["override"] = asked()
-    note(
-        "hand",
-        lambda: entity("fan.")["attributes"]["preset_mode"] == "hand",
-        lambda: entity("fan.")["attributes"],
-    )
-    home.call("fan.turn_off", entity_id=fan)
-    note(
-        "off",
-        lambda: purifier.level == 0 and entity("fan.")["state"] == "off",
-        lambda: entity("fan.")["state"],
-    )
-    home.call("fan.turn_on", entity_id=fan)
-    note(
-        "on", lambda: purifier.level == 1 and entity("fan.")["state"] == "on", lambda: entity("fan.")["state"]
-    )
-    home.call("fan.set_preset_mode", entity_id=fan, preset_mode="auto")
-    note("auto", lambda: asked() is None, lambda: entity("fan.")["attributes"]["preset_mode"])
-    network.write_text(NETWORK.replace("homeassistant = true", "homeassistant = false"))
-    note(
-        "gone",
-        lambda: not any(id.startswith(("fan.", "sensor.hana")) for id in home.states()),
-        lambda: sorted(home.states()),
-    )
-    return found
+    def fan(self) -> Any:
+        of = (one for id, one in self.home.states().items() if id.startswith("fan."))
+        return next(of, {"state": None, "attributes": {}})
+
+    def asked(self) -> Any:
+        return Remote(self.gateway.url).get("actuators/p-1")["now"]["override"]
+
+    def look(self, monitor: Monitor) -> None:
+        """Values, and none."""
+        self.note("announced", lambda: self.sensor("pm25")["state"], lambda: self.sensor("pm25")["state"])
+        monitor.say(47.4)
+        self.note("pm25", lambda: self.sensor("pm25")["state"] == "47.4", lambda: self.sensor("pm25"))
+        monitor.say(None)
+        state = {kind: lambda kind=kind: self.sensor(kind)["state"] for kind in ("pm25", "pm10")}
+        self.note("no value", lambda: state["pm25"]() == "unknown", state["pm25"])
+        self.note("beside it", lambda: state["pm10"]() == "40.0", state["pm10"])
+
+    def act(self) -> None:
+        """A speed, off, on, and back to the gateway."""
+        fan = self.fan()["entity_id"]
+        self.home.call("fan.set_percentage", entity_id=fan, percentage=66)
+        self.note("level 2", lambda: self._is(2, "on"), self.fan)
+        self.note("hand", lambda: self.fan()["attributes"]["preset_mode"] == "hand", self.asked)
+        self.home.call("fan.turn_off", entity_id=fan)
+        self.note("off", lambda: self._is(0, "off"), lambda: self.fan()["state"])
+        self.home.call("fan.turn_on", entity_id=fan)
+        self.note("on", lambda: self._is(1, "on"), lambda: self.fan()["state"])
+        self.home.call("fan.set_preset_mode", entity_id=fan, preset_mode="auto")
+        self.note("auto", lambda: self.asked() is None, lambda: self.fan()["attributes"])
+
+    def _is(self, level: int, state: str) -> bool:
+        return bool(self.purifier.level == level and self.fan()["state"] == state)
+
+    def leave(self, network: Path) -> None:
+        """Taken out of the network files, it goes."""
+        network.write_text(NETWORK.replace("homeassistant = true", "homeassistant = false"))
+        left = lambda: [id for id in self.home.states() if id.startswith(("fan.", "sensor.hana"))]  # noqa: E731
+        self.note("gone", lambda: not left(), left)
 
 
 if __name__ == "__main__":

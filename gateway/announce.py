@@ -69,7 +69,7 @@ class Announce:
         gone = dict.fromkeys(kept - entities.keys(), b"")
         self._wanted = {**entities, **gone}
         if entities.keys() - kept:
-            kept |= entities.keys()
+            kept.update(entities)
             self._keep(kept)
 
     def _announce(self, kept: set[str]) -> None:
@@ -101,10 +101,13 @@ class Announce:
             latest, place = self._live.latest.get(node.id), network.placed(node.id, now)
             if place is None or latest is None or not _fresh(node, latest, now):
                 continue
+            topic = f"{network.root}/{place.site}/{node.id}/now"
+            if self._shown.get(topic) == latest.time:
+                continue
             values = {name: _believed(value) for name, value in latest.values.items()}
             law = " ".join(statements([network.grade(node.id, now)], words(DEFAULT)))
             said = {**values, "time": latest.time // SECOND, "notice": law}
-            yield f"{network.root}/{place.site}/{node.id}/now", latest.time, said
+            yield topic, latest.time, said
 
     def _modes(self) -> Iterator[tuple[str, object, Mapping[str, object]]]:
         """Of each actuator of ours: whether the gateway decides or a person, and why."""

@@ -140,11 +140,15 @@ def test_monitors_are_announced_shown_and_taken_away(
     home.say("homeassistant/status", "online")
     wait_until(lambda: home.config("sensor/gongi-n-1/pm25") and home.now("n-1"), 20)
 
+    without_fan = NETWORK[: NETWORK.index("[[actuator]]")]
+    network.write_text(without_fan, "utf-8")
+    wait_until(lambda: home.heard.get("homeassistant/fan/gongi-p-1/config") == b"", 20)
+    assert home.config("sensor/gongi-n-1/pm25")
+
     gateway.stop()
-    network.write_text(NETWORK.replace("homeassistant = true", ""), "utf-8")
+    network.write_text(without_fan.replace("homeassistant = true", ""), "utf-8")
     gateway.start()
-    wait_until(lambda: home.heard["homeassistant/sensor/gongi-n-1/pm25/config"] == b"", 20)
-    wait_until(lambda: home.heard["homeassistant/fan/gongi-p-1/config"] == b"", 20)
+    wait_until(lambda: home.config("sensor/gongi-n-1/pm25") is None, 20)
 
 
 def test_a_purifier_is_asked_for_a_level_for_a_time(
