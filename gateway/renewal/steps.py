@@ -28,7 +28,6 @@ class Said:
     def of(cls, site: str, info: Facts) -> "Said":
         """Read an `info`; what isn't there, or is nonsense, counts as not said."""
         trusts = info.get("trusts")
-        trusts = trusts if isinstance(trusts, list) else []
         return cls(
             site,
             _whole(info.get("turn")) or 0,
