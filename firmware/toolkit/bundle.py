@@ -5,6 +5,7 @@ import json
 import tempfile
 import time
 import zipfile
+from collections.abc import Mapping
 from dataclasses import dataclass
 from hashlib import sha256
 from io import BytesIO
@@ -49,8 +50,15 @@ class Bundle:
         return b"".join(data for _, data in self.files)
 
 
-def build(kind: str, chip: str, release: int | None = None, folder: Path | None = None) -> Bundle:
-    """Compile this firmware. Without `release` it is the present UTC second, which grows by itself."""
+def build(
+    kind: str,
+    chip: str,
+    release: int | None = None,
+    folder: Path | None = None,
+    model: Mapping[str, bytes] | None = None,
+) -> Bundle:
+    """Compile this firmware. Without `release` it is the present UTC second, which grows by itself. `model`:
+    the files of one that a node is to carry."""
     number = int(time.time()) if release is None else release
     if not 0 < number < MOST_RELEASE:
         raise BadBundle(f"release {number}: a whole number above 0 is wanted")
@@ -59,7 +67,8 @@ def build(kind: str, chip: str, release: int | None = None, folder: Path | None 
     files = {path: data for path, data in built.items() if BOARD.get(path, chip) == chip}
     kept = tuple((path, files[path]) for path in sorted(files) if path not in BY_CABLE and files[path])
     _check(kept)
-    return Bundle(kind, chip, application.version(), number, kept)
+    every = tuple(sorted((*kept, *(model or {}).items())))
+    return Bundle(kind, chip, application.version(), number, every)
 
 
 def _check(files: tuple[tuple[str, bytes], ...]) -> None:

@@ -51,6 +51,8 @@ class Order:
     gateway: Gateway | None = None
     others: Mapping[str, str] = field(default_factory=dict)
     """Boards that are other devices of a batch, by MAC address."""
+    model: Mapping[str, bytes] = field(default_factory=dict)
+    """The files of the model that it carries (`firmware.toolkit.foresight`)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,7 +136,8 @@ def chip_of(running: Running | None) -> str:
 def prepare(work: Work, progress: Progress) -> None:
     """Make all that can be made without the board, and ask the gateway: what is wrong there is said first."""
     order, device = work.order, work.order.device
-    work.application = application.build(device.kind, work.around.cache / "mpy", order.drivers)
+    built = application.build(device.kind, work.around.cache / "mpy", order.drivers)
+    work.application = {**order.model, **built}
     settings.configuration(device, order.reach, order.credentials, order.authorities)
     if order.gateway:
         work.before = order.gateway.seen(device.id).time

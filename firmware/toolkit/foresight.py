@@ -1,12 +1,13 @@
 """A model for a node: its file and the calendar beside it, as they lie on the device's flash."""
 
 import json
+import time
 from collections.abc import Collection, Mapping
 from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
 from zoneinfo import ZoneInfo
 
-from edge.forecast import check_rooms
-from edge.predict.model import Model
+from edge.network import Network
 
 MODEL, CALENDAR = "model", "model.json"
 YEARS = 2
@@ -28,8 +29,20 @@ def calendar_of(zone: str, holidays: Collection[date], now: int) -> Mapping[str,
     return {"zone": shifts, "rest": sorted(day for day in days if first <= day < first + YEARS * 366)}
 
 
+def files(model: Path, network: Network | None, site: str) -> Mapping[str, bytes]:
+    """The files of a model file for a node of this site; raises `Problem` for one that can't serve a node."""
+    place = network.sites.get(site) if network else None
+    return installed(
+        model.read_bytes(), calendar_of(place.tz, place.holidays, int(time.time())) if place else None
+    )
+
+
 def installed(data: bytes, calendar: Mapping[str, object] | None = None) -> dict[str, bytes]:
     """The files of a model by their names on the flash; raises `ModelError` where it can't serve a node."""
+    # Here, because numbers are a second's work to load, and few nodes carry a model.
+    from edge.forecast import check_rooms
+    from edge.predict.model import Model
+
     check_rooms(Model.decode(data))
     files = {MODEL: data}
     if calendar:

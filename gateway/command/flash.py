@@ -17,7 +17,7 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 from edge.network import Network
 from edge.problem import Problem
 from edge.wire import ID
-from firmware.toolkit import batch, label, register, settings
+from firmware.toolkit import batch, foresight, label, register, settings
 from firmware.toolkit.flashing import STEPS, Order, Surroundings, outcome
 from firmware.toolkit.flashing import flash as flash_board
 from firmware.toolkit.images import SOURCE, cache
@@ -53,6 +53,7 @@ class Options:
     wifi: Path
     secrets: Path
     driver: tuple[Path, ...]
+    model: Path | None
     batch: Path | None
     register: Path
     labels: Path
@@ -75,6 +76,7 @@ class Options:
 @click.option("--wifi", type=PATH, default=settings.WIFI, show_default=True, help="Networks and brokers.")
 @click.option("--secrets", type=PATH, default="secrets", show_default=True, help="Folder of the secrets.")
 @click.option("--driver", type=FILE, multiple=True, help="A sensor driver of one's own.")
+@click.option("--model", type=FILE, help="A model of `gongi train` for rooms: the node forecasts by itself.")
 @click.option("--batch", type=FILE, help="CSV of nodes to work down: node, site, sensors.")
 @click.option(
     "--register", type=PATH, default="flashed.csv", show_default=True, help="What was flashed where."
@@ -184,7 +186,15 @@ class Bench:
             baud=given.baud,
             gateway=self.gateway(),
             others=self.others() if given.batch else {},
+            model=self.model(wanted),
         )
+
+    def model(self, wanted: Wanted) -> Mapping[str, bytes]:
+        """The files of the model that a node is to carry, with its site's calendar where that is known."""
+        device = self.device(wanted)
+        if self.given.model is None or device.kind != "node":
+            return {}
+        return foresight.files(self.given.model, self.network, device.site)
 
     def others(self) -> dict[str, str]:
         """The boards that the register has, by MAC address."""

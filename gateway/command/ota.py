@@ -18,6 +18,7 @@ from edge.network import Network
 from edge.problem import Problem
 from edge.readings import SECOND
 from firmware.toolkit import bundle as bundles
+from firmware.toolkit import foresight
 from firmware.toolkit.application import KINDS
 from firmware.toolkit.bundle import CHIPS, Bundle
 from firmware.toolkit.secrets import MASTER, Secrets
@@ -44,6 +45,7 @@ BUILD = """\b
 Examples:
   gongi ota build --out release.gongi
   gongi ota build --kind actuator --release 42 --json
+  gongi ota build --model rooms.gng --network network.toml --site hana
 """
 ROLL = """\b
 Examples:
@@ -68,11 +70,24 @@ def ota() -> None:
 )
 @click.option("--chip", type=click.Choice(CHIPS), default="esp32", show_default=True, help="For which board.")
 @click.option("--release", type=click.IntRange(1), help="Its number, above all before (default: now, UTC s).")
+@click.option("--model", type=FILE, help="A model of `gongi train` for rooms, which nodes are to carry.")
+@click.option("--network", type=FILE, help="With --model: the network file, for the site's calendar.")
+@click.option("--site", default="", help="With --model: whose calendar.")
 @click.option("--out", type=PATH, help="The bundle's file (default: KIND-CHIP-RELEASE.gongi).")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
-def build(kind: str, chip: str, release: int | None, out: Path | None, as_json: bool) -> None:
+def build(
+    kind: str,
+    chip: str,
+    release: int | None,
+    model: Path | None,
+    network: Path | None,
+    site: str,
+    out: Path | None,
+    as_json: bool,
+) -> None:
     """Compile this firmware into one file that `roll` takes."""
-    made = bundles.build(kind, chip, release)
+    carried = foresight.files(model, load(network) if network else None, site) if model else None
+    made = bundles.build(kind, chip, release, model=carried)
     path = out or Path(f"{kind}-{chip}-{made.release}.gongi")
     bundles.save(made, path)
     facts = {"release": made.release, "version": made.version, "kind": kind, "chip": chip}

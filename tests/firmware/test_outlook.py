@@ -3,6 +3,7 @@
 import json
 import random
 import subprocess
+from dataclasses import replace
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,9 @@ from edge.predict.ring import DEPTH, MINUTE, Ring, Rolling
 from edge.readings import SECOND
 from firmware.toolkit.foresight import calendar_of, installed
 from gateway.world import compiled
+from tests.firmware.conftest import Start
+from tests.firmware.workshop import ACTUATOR, NODE, Ear, Wires
+from tests.servers import wait_until
 
 T = 1_763_778_007
 ZONE = "Asia/Seoul"
@@ -123,6 +127,58 @@ def said(one: Model, rings: dict[str, Ring], second: int) -> dict[str, Any]:
         "issued": second, "ttl": 180, "model": one.id, "quantity": "pm25", "ahead": [600, 1800, 3600],
         "value": value, "lower": lower, "upper": upper, "warn": [None, bool(told.logit[0, 0] >= WARN), None],
     }  # fmt: skip
+
+
+RISING = Model(
+    (Column("pm25", 4), Column("outdoor", 4)),
+    tuple(Head(Role.VALUE, s, Form.CHANGE, 0, (s // 60) << 8, (0, 0), (-100, 100) * 3) for s in (600, 1800)),
+    near=1280,
+)
+"""In ten minutes ten µg/m³ more, in thirty minutes thirty."""
+
+
+def carrying(micropython: str, folder: Path, one: Model) -> None:
+    """Put a model on the flash of the next device to be started in `folder`."""
+    folder.mkdir()
+    (folder / "model").write_bytes(one.encode())
+    script = Path(__file__).parent / "on_device" / "install.py"
+    command = [micropython, str(script), str(folder / "flash.img"), str(folder / "model"), "/flash/model"]
+    subprocess.run(command, check=True, capture_output=True, timeout=60)
+
+
+def test_its_rooms_actuator_starts_ahead_when_the_gateway_is_silent(
+    ear: Ear, start: Start, wires: Wires, micropython: str, tmp_path: Path
+) -> None:
+    carrying(micropython, tmp_path / "device-0", RISING)
+    wires.pm25 = 12
+    node = start(NODE)
+    start(ACTUATOR)
+    wait_until(lambda: ear.heard("forecast"))
+    said = ear.heard("forecast")[-1]
+    assert said["model"] == RISING.id
+    assert (said["issued"], said["ttl"], said["value"]) == (None, 180, [22, 42])
+    wait_until(lambda: ear.heard("state", "hana/p-1")[-1]["level"] == 3)
+    assert ear.heard("state", "hana/p-1")[-1]["cause"] == "fallback"
+    ear.time(T)
+    wait_until(lambda: ear.heard("forecast")[-1]["issued"])
+    assert T <= ear.heard("forecast")[-1]["issued"] < T + 3600
+    assert (ear.heard("forecast")[-1]["issued"] + 10) % 60 < 10
+    wait_until(lambda: ear.heard("info")[-1]["up"] > 590, 20)
+    found = ear.heard("info")[-1]
+    assert (found["model"], found["unsaid"]) == (RISING.id, 0)
+    print("free of 128 KB:", found["heap"])
+    node.kill()
+    wait_until(lambda: ear.heard("state", "hana/p-1")[-1]["cause"] == "safe")
+
+
+def test_a_file_that_is_no_model_is_said_and_harms_nothing(
+    ear: Ear, start: Start, micropython: str, tmp_path: Path
+) -> None:
+    carrying(micropython, tmp_path / "device-0", replace(RISING, unit_s=3600))
+    start(NODE)
+    wait_until(lambda: ear.heard("info") and len(ear.heard("obs")) >= 2)
+    assert ear.heard("info")[-1]["model"] == "not for minutes of a room"
+    assert not ear.heard("forecast")
 
 
 def program(firmware: str, dt: int = 10) -> str:

@@ -13,7 +13,9 @@ def main(image: str, source: str, target: str) -> None:
     flash = FileFlash(image, 1310720)
     vfs.VfsLfs2.mkfs(flash)
     vfs.mount(vfs.VfsLfs2(flash), "/flash")
-    os.mkdir(target.rsplit("/", 1)[0])
+    folder = target.rsplit("/", 1)[0]
+    if folder != "/flash":
+        os.mkdir(folder)
     with open(source, "rb") as file, open(target, "wb") as copy:
         copy.write(file.read())
     vfs.umount("/flash")
