@@ -13,7 +13,7 @@ from edge.mean import SUMS, Mean, concluded, sums
 from edge.network import Network
 from edge.readings import Array, Readings
 from gateway.line import Standing, fields, head, numbers, standing
-from gateway.means_due import Work, zone_of
+from gateway.means_due import Fate, Key, Work, zone_of
 
 DIGITS = 4
 """Decimals of what is written: a hundredth of what any sensor resolves, at most."""
@@ -29,6 +29,15 @@ class Means:
     start: Array
     end: Array
     of: Mapping[str, Mean]
+
+    def whole(self) -> set[tuple[int, str]]:
+        """The start and node of the points that have every mean that their node can have."""
+        lacks = np.zeros(self.start.size, bool)
+        for mean in self.of.values():
+            lacks |= np.isfinite(mean.n) & np.isnan(mean.value)
+        found = np.flatnonzero(~lacks)
+        nodes = (self.places[place].node for place in self.place[found].tolist())
+        return set(zip(self.start[found].tolist(), nodes, strict=True))
 
     def lines(self, measurement: str) -> list[str]:
         """The points as lines, stamped with their span's start."""
@@ -107,12 +116,23 @@ class Tally:
         return total
 
 
-def keys_of(work: Work, zone: str) -> Mapping[int, Mapping[str, bool]]:
+def lost(work: Work, means: Means) -> set[tuple[Key, str]]:
+    """The spans and nodes of which something that is written has to go before the new means are."""
+    whole = means.whole()
+    return {
+        (key, node)
+        for key, wait in work.items()
+        for node, fate in wait.nodes.items()
+        if fate == Fate.MOVED or (fate == Fate.REVISED and (key.start, node) not in whole)
+    }
+
+
+def keys_of(work: Work, zone: str) -> Mapping[int, Mapping[str, int]]:
     """The nodes of a zone's spans, by their start."""
     return {key.start: wait.nodes for key, wait in work.items() if key.zone == zone}
 
 
-def _wanted(spans: Mapping[int, Mapping[str, bool]], rows: Readings, start: Array) -> Array:
+def _wanted(spans: Mapping[int, Mapping[str, int]], rows: Readings, start: Array) -> Array:
     """The number of each row's span and node, -1 where its means aren't asked for."""
     starts, at = np.unique(start, return_inverse=True)
     table = [[node in spans.get(one, ()) for node in rows.nodes] for one in starts.tolist()]

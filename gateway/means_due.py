@@ -3,6 +3,7 @@
 import json
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
+from enum import IntEnum
 from typing import Any
 
 import msgspec
@@ -38,14 +39,23 @@ class Key:
         return self.span.end(self.zone, self.start)
 
 
+class Fate(IntEnum):
+    """What has become of the means that are written: there are none or they are overwritten whole; a value
+    may have fallen away, if the new ones lack it; their place may be another."""
+
+    NEW = 0
+    REVISED = 1
+    MOVED = 2
+
+
 @dataclass(slots=True)
 class Wait:
-    """The nodes of a span whose means wait, each with whether what is written may be wrong and has to go;
-    marked first and last at [monotonic s]."""
+    """The nodes of a span whose means wait, each with the fate of the present ones; marked first and last at
+    [monotonic s]."""
 
     since: float
     touched: float
-    nodes: dict[str, bool] = field(default_factory=dict)
+    nodes: dict[str, int] = field(default_factory=dict)
 
     def settled(self, span: Span, now: float) -> bool:
         """Whether nothing has come for a while, or enough has been waited."""
@@ -74,7 +84,7 @@ class Due:
             self._left(json.loads(block.header).get("gone", ()), network, block.at)
 
     def mark(self, readings: Readings, network: Network, revised: int | None = None) -> None:
-        """Mark the spans of these samples; those that had ended when they were `revised` [ns] have to go."""
+        """Mark the spans of these samples; `revised` at [ns] means that a value may fall away."""
         timed = readings.timed()
         rows = readings if timed.all() else readings.take(timed)
         codes, places = placed(rows, network)
@@ -93,7 +103,7 @@ class Due:
         for pair in pairs.tolist():
             at, node = divmod(pair, max(1, len(rows.nodes)))
             key = Key(span.measurement, zone, int(starts[at]))
-            self._mark(key, rows.nodes[node], revised is not None and revised >= key.end)
+            self._mark(key, rows.nodes[node], _fate(key, revised, Fate.REVISED))
 
     def _left(self, gone: Iterable[list[Any]], network: Network, at: int) -> None:
         """Mark where points stood that have moved; in which zone that was, today's files don't say."""
@@ -104,13 +114,13 @@ class Due:
                 for zone in zones:
                     for start in _within(span, zone, low * MINUTE, high * MINUTE):
                         key = Key(span.measurement, zone, start)
-                        self._mark(key, str(node), at >= key.end)
+                        self._mark(key, str(node), _fate(key, at, Fate.MOVED))
 
-    def _mark(self, key: Key, node: str, again: bool) -> None:
+    def _mark(self, key: Key, node: str, fate: int) -> None:
         now = self._moment()
         wait = self.waits.setdefault(key, Wait(now, now))
         wait.touched = now
-        wait.nodes[node] = wait.nodes.get(node, False) or again
+        wait.nodes[node] = max(wait.nodes.get(node, 0), fate)
 
     # -- taking -----------------------------------------------------------------------------------------
 
@@ -136,8 +146,8 @@ class Due:
     def put_back(self, work: Work) -> None:
         """What was taken and hasn't been done waits again."""
         for key, wait in work.items():
-            for node, again in wait.nodes.items():
-                self._mark(key, node, again)
+            for node, fate in wait.nodes.items():
+                self._mark(key, node, fate)
             self.waits[key].since = min(self.waits[key].since, wait.since)
 
     def lag(self, now: int | None) -> float:
@@ -162,8 +172,13 @@ class Due:
     def load(self, body: bytes) -> None:
         """Mark what a snapshot holds."""
         for measurement, zone, start, nodes in msgspec.json.decode(body):
-            for node, again in nodes.items():
-                self._mark(Key(measurement, zone, start), node, again)
+            for node, fate in nodes.items():
+                self._mark(Key(measurement, zone, start), node, fate)
+
+
+def _fate(key: Key, at: int | None, fate: Fate) -> Fate:
+    """Who was changed at [ns] before the span's end has no means yet."""
+    return Fate.NEW if at is None or at < key.end else fate
 
 
 def kinds(network: Network) -> Collection[Span]:

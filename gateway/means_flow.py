@@ -9,7 +9,7 @@ from edge.network import Network
 from gateway.block import Block
 from gateway.history import History
 from gateway.journal import Journal
-from gateway.means import Tally
+from gateway.means import Tally, lost
 from gateway.means_due import KINDS, Due, Key, Work
 from gateway.means_index import Memory, known, stretches
 from gateway.means_span import HOUR
@@ -102,10 +102,11 @@ class Averaging:
         tally = yield from self._tally(work)
         means = tally.means()
         measurement = next(iter(work)).measurement
-        yield Made(means.lines(measurement), list(_gone(work)))
+        gone = lost(work, means)
+        yield Made(means.lines(measurement), list(_gone(gone)))
         if measurement == "air_1h":
             self._memory.learn(work, means)
-            yield from self._indices(work, now)
+            yield from self._indices(work, gone, now)
 
     def _tally(self, work: Work) -> Generator[Made, None, Tally]:
         tally = Tally(work, self._network())
@@ -116,8 +117,8 @@ class Averaging:
             yield Made()
         return tally
 
-    def _indices(self, work: Work, now: int) -> Iterator[Made]:
-        for one in stretches(work, self._network(), now):
+    def _indices(self, work: Work, lost: set[tuple[Key, str]], now: int) -> Iterator[Made]:
+        for one in stretches(work, lost, self._network(), now):
             nodes = sorted({node for names in one.areas.values() for node in names})
             lacking = self._memory.missing(one.zone, one.behind, nodes)
             if lacking:
@@ -131,13 +132,11 @@ class Averaging:
         self._memory.forget()
 
 
-def _gone(work: Work) -> Iterator[Gone]:
+def _gone(lost: set[tuple[Key, str]]) -> Iterator[Gone]:
     """The points that have to go: runs of a node's spans, each from its first start to its last."""
     runs: dict[str, list[Key]] = {}
-    for key, wait in sorted(work.items(), key=lambda item: (item[0].zone, item[0].start)):
-        for node, again in wait.nodes.items():
-            if again:
-                runs.setdefault(node, []).append(key)
+    for key, node in sorted(lost, key=lambda one: (one[0].zone, one[0].start, one[1])):
+        runs.setdefault(node, []).append(key)
     for node, keys in runs.items():
         first = keys[0]
         for one, following in zip(keys, [*keys[1:], None], strict=True):

@@ -65,7 +65,7 @@ class Memory:
         """Hours and nodes of which nothing is remembered, as work."""
         lacking: Work = {}
         for start in hours:
-            names = {node: False for node in nodes if (zone, start, node) not in self.hours}
+            names = {node: 0 for node in nodes if (zone, start, node) not in self.hours}
             if names:
                 lacking[Key("air_1h", zone, start)] = Wait(0.0, 0.0, names)
         return lacking
@@ -122,21 +122,25 @@ def _where(area: Area, index: str) -> str:
     return tags(area="indoor" if room else "outdoor", index=index, room=room, site=site)
 
 
-def stretches(work: Work, network: Network, now: int) -> Iterator[Stretch]:
+def stretches(work: Work, lost: set[tuple[Key, str]], network: Network, now: int) -> Iterator[Stretch]:
     """What an hour's work changes, zone by zone."""
     for zone in {key.zone for key in work}:
         starts = sorted(key.start for key in work if key.zone == zone)
         last = min(starts[-1] + BACK * HOUR, (now - starts[0]) // HOUR * HOUR + starts[0] - HOUR)
-        own = {key: wait for key, wait in work.items() if key.zone == zone}
-        marked = {(key.start, node): again for key, wait in own.items() for node, again in wait.nodes.items()}
-        stood = (network.placed(node, start + HOUR - 1) for start, node in marked)
-        sites = {place.site for place in stood if place}
-        areas = _areas(network, {site for site in sites if zone_of(network, site) == zone})
-        gone = [start for (start, _), again in marked.items() if again]
-        spread = (
-            dict.fromkeys({site for site, _ in areas}, (min(gone), max(gone) + BACK * HOUR)) if gone else {}
-        )
-        yield Stretch(zone, range(starts[0], last + HOUR, HOUR), areas, spread)
+        found = _sites(network, [(key, node) for key in work for node in work[key].nodes if key.zone == zone])
+        sites = {site for site in found if zone_of(network, site) == zone}
+        gone: dict[str, list[int]] = {}
+        for key, node in lost:
+            for site in sites & _sites(network, [(key, node)]) if key.zone == zone else ():
+                gone.setdefault(site, []).append(key.start)
+        spread = {site: (min(some), max(some) + BACK * HOUR) for site, some in gone.items()}
+        yield Stretch(zone, range(starts[0], last + HOUR, HOUR), _areas(network, sites), spread)
+
+
+def _sites(network: Network, spans: list[tuple[Key, str]]) -> set[str]:
+    """Where the nodes stood at the spans' ends."""
+    stood = (network.placed(node, key.end - 1) for key, node in spans)
+    return {place.site for place in stood if place}
 
 
 def _areas(network: Network, sites: set[str]) -> dict[Area, list[str]]:

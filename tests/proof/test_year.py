@@ -18,7 +18,7 @@ import pytest
 from click.testing import CliRunner
 
 from edge.check import evaluate
-from edge.readings import SECOND
+from edge.readings import SECOND, Flag
 from gateway import table as tables
 from gateway.archive import Archive
 from gateway.broker import Broker as NatsServer
@@ -130,6 +130,23 @@ def holds(gateway: Gateway, influx: Influx) -> None:
     journal.close()
 
 
+def averaged(gateway: Gateway, influx: Influx) -> None:
+    """Each hour's mean in InfluxDB is that of its one row, where that is good; the others say 0 of 1."""
+    journal = Journal(gateway.data / "journal.sqlite")
+    rows = History(journal, Archive(gateway.data / "archive", journal)).read(-EVER, EVER)
+    journal.close()
+    pm25, names = rows.columns["pm25"], np.array(rows.nodes)[rows.node]
+    good = np.where(pm25.flag == Flag.GOOD, pm25.raw, np.nan)
+    told = zip(rows.time.tolist(), names.tolist(), good.tolist(), strict=True)
+    want = {(time, node): (None, 0) if np.isnan(raw) else (raw, 1) for time, node, raw in told}
+
+    def held() -> dict[tuple[int, str], tuple[float | None, int]]:
+        points = influx.query_influxql("SELECT pm25_raw, pm25_n FROM air_1h GROUP BY node")
+        return {(p["time"], p["node"]): (p["pm25_raw"], p["pm25_n"]) for p in points}
+
+    wait_until(lambda: held() == want, 90, 0.5)
+
+
 def whole(gateway: Gateway, report: dict[str, Any]) -> None:
     """The ledger has no gap, names nothing lost, and knows of no conflict."""
     assert report["complete"], report
@@ -184,6 +201,7 @@ def test_killed_at_random_instants_while_it_archives(
     gateway.start()
     settled(gateway)
     holds(gateway, influx)
+    averaged(gateway, influx)
 
 
 def settled(gateway: Gateway) -> None:
