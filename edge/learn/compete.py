@@ -107,10 +107,10 @@ def contest(task: Task, units: int, seed: int, step: Step) -> Contest:
         nets = tuple(nets[turn] for nets in course)
         learnt.append(_learnt(task.z[f.taught], goal[f.taught], scale, penalty, paper, nets, seed))
         step("ridge, trees")
-    chosen, means, learnt = _served(task, folds, learnt)
-    nets = len(learnt[0].nets)
+    chosen, means, serving = _served(task, folds, learnt)
+    size = len(serving[0].nets)
     return Contest(
-        forms, chosen, marks[turn], units, nets, penalty, paper, means, tuple(folds), tuple(learnt)
+        forms, chosen, marks[turn], units, size, penalty, paper, means, tuple(folds), tuple(serving)
     )
 
 
