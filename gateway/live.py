@@ -116,6 +116,16 @@ class Known:
     lead_s: int
 
 
+@dataclass(frozen=True, slots=True)
+class Official:
+    """What a reference station says: the beginning of its newest hour [ns UTC], that hour's means by
+    quantity, and the level of each alert in force."""
+
+    time: int = 0
+    values: Mapping[str, float] = field(default_factory=dict)
+    alerts: Mapping[str, int] = field(default_factory=dict)
+
+
 @dataclass
 class Live:
     """What is known right now; `now` [ns UTC] by the gateway's clock; `births`: how often a Home Assistant
@@ -134,6 +144,7 @@ class Live:
     strangers: dict[str, Stranger] = field(default_factory=dict)
     balances: dict[tuple[str, str], Known] = field(default_factory=dict)
     windows: dict[tuple[str, str], Decision] = field(default_factory=dict)
+    official: Mapping[str, Official] = field(default_factory=dict)
     births: int = 0
     rooms: str = ""
     refused: str = ""

@@ -182,6 +182,17 @@ class RoomNow(Answer):
     nodes: list[NodeNow]
 
 
+class OfficialNow(Answer):
+    """What the official station nearby says, and the alerts in force: not measured by our monitors."""
+
+    station: str = Field("", description="Its id in the network files; empty: none near enough has spoken.")
+    km: float | None = Field(None, description="How far away it stands.")
+    hour: datetime | None = Field(None, description="The beginning of its newest hour.")
+    values: dict[str, float] = Field({}, description="That hour's means, by quantity [µg/m³].")
+    said: str = Field("", description="The same in words.")
+    alerts: list[str] = Field([], description="The alerts in force, in words.")
+
+
 class AlarmNow(Answer):
     """Something that a person should know."""
 
@@ -220,6 +231,7 @@ class SiteNow(Answer):
     stalled: bool = Field(description="The gateway's clock stands still: every number here is old.")
     advice: Advice
     outdoor: RoomNow | None
+    official: OfficialNow | None
     rooms: list[RoomNow] = Field(description="Worst first.")
     alarms: list[AlarmNow]
     silent: list[NodeNow] = Field(description="Nodes not fresh, but for those that an alarm names.")

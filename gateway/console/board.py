@@ -20,6 +20,7 @@ from gateway.console.answers import (
     Sites,
 )
 from gateway.console.device import actuator_answer, aside, device_name, node_now
+from gateway.console.official import official_now
 from gateway.console.pulse import Pulse
 from gateway.console.room import room_now, worst_first
 from gateway.console.scene import Places, Scene, Stand, utc
@@ -161,6 +162,7 @@ def site_now(site: Site, scene: Scene) -> SiteNow:
         stalled=scene.stalled,
         advice=advise(rooms, outdoor, scene.words),
         outdoor=outdoor,
+        official=official_now(site, stands, scene),
         rooms=rooms,
         alarms=[_alarm(alarm, site, scene) for alarm in alarms],
         silent=[node for node in everywhere if node.id not in told and node.state != "fresh"],

@@ -7,9 +7,9 @@ from math import exp, pi, sin
 
 import numpy as np
 
-from edge.network import Actuator, Fitted, Level, Network, Node, Placement, Room, Site, Timetable
+from edge.network import Actuator, Fitted, Level, Network, Node, Placement, Room, Site, Station, Timetable
 from edge.readings import KEYS, SECOND, Array, Clock, Column, Flag, Readings, concat
-from gateway.live import Acting, Alarm, Horizon, Latest, Live, Outlook, Value
+from gateway.live import Acting, Alarm, Horizon, Latest, Live, Official, Outlook, Value
 
 NOON = int(datetime(2026, 11, 23, 2, 20, tzinfo=UTC).timestamp()) * SECOND
 
@@ -29,7 +29,15 @@ def network() -> Network:
     rooms = {id: Room(id, ko, en, 190.0, _LESSONS, occupants=25) for id, ko, en, *_ in _ROOMS}
     rooms["music"] = Room("music", "음악실", "Music room", 190.0, _LESSONS)
     sites = {
-        "hana": Site("hana", "하나초등학교 (모의)", "Hana Elementary (simulated)", "Asia/Seoul", rooms),
+        "hana": Site(
+            "hana",
+            "하나초등학교 (모의)",
+            "Hana Elementary (simulated)",
+            "Asia/Seoul",
+            rooms,
+            lat=37.5714,
+            lon=127.0902,
+        ),
         "duri": Site("duri", "두리중학교 (모의)", "Duri Middle School (simulated)", "Asia/Seoul", {}),
     }
     nodes = {f"{id}-a": _node(f"{id}-a", id) for id, *_ in _ROOMS} | {"out-a": _node("out-a", "")}
@@ -38,7 +46,13 @@ def network() -> Network:
         id: Actuator(id, "purifier", "hana", id[4:], levels) for id in ("pur-2-1", "pur-1-2", "pur-1-1")
     }
     actuators["vent-gym"] = Actuator("vent-gym", "ventilator", "hana", "gym", levels[:3])
-    return Network("gongi/v1", sites, nodes, actuators)
+    stations = {
+        "jungnang": Station(
+            "jungnang", "중랑구", "Jungnang-gu", 37.5849, 127.0942, "urban", "airkorea", "중랑구"
+        ),
+        "seoul": Station("seoul", "서울", "Seoul", 37.5665, 126.978, "", "airkorea-alerts", "서울"),
+    }
+    return Network("gongi/v1", sites, nodes, actuators, stations)
 
 
 def _node(id: str, room: str) -> Node:
@@ -62,6 +76,11 @@ def live(now: int = NOON) -> Live:
     there.outlook["2-1-a"] = _outlook(now, 47.0, (52.0, 48.0, 33.0))
     there.outlook["1-2-a"] = _outlook(now, 31.0, (32.0, 34.0, 36.0))
     there.outlook["1-1-a"] = _outlook(now, 22.0, (22.0, 21.0, 20.0))
+    hour = (now // (3600 * SECOND) - 1) * 3600 * SECOND
+    there.official = {
+        "jungnang": Official(hour, {"pm25": 41.0, "pm10": 63.0}),
+        "seoul": Official(0, {}, {"pm25_alert": 1}),
+    }
     _act(there, now)
     there.alarms["silent", "library-a"] = Alarm("silent", "library-a", "hana", now - 46 * 60 * SECOND)
     there.quarantine["3-1-a"] = 25

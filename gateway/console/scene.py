@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 
 from edge.decision import Decision
 from edge.network import Actuator, Network, Node, Placement, Room, Site, in_force
-from gateway.live import Acting, Alarm, Known, Latest, Live, Outlook, Override
+from gateway.live import Acting, Alarm, Known, Latest, Live, Official, Outlook, Override
 from gateway.words import Words
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -67,6 +67,7 @@ class Scene:
     windows: Mapping[tuple[str, str], Decision]
     overrides: Mapping[str, Override]
     balances: Mapping[tuple[str, str], Known]
+    official: Mapping[str, Official]
 
     @classmethod
     def of(cls, live: Live, places: Places, words: Words, stalled: bool) -> "Scene":
@@ -86,6 +87,7 @@ class Scene:
             dict(live.windows),
             dict(live.overrides),
             dict(live.balances),
+            live.official,
         )
 
     @property

@@ -91,9 +91,14 @@ def choose(lat: float, lon: float, kind: str, spots: Iterable[Spot], farthest: f
     return Choice(best, left, "; ".join([_said(best), *(_left(one, best, kind) for one in left)]))
 
 
+AIR = ("", "airkorea", "openaq")
+"""Sources whose places are stations of the air; the others tell of weather, traffic and areas."""
+
+
 def spots(network: Network) -> list[Spot]:
-    """The stations of the network files."""
-    return [Spot(one.id, one.code, one.lat, one.lon, one.kind, one.en) for one in network.stations.values()]
+    """The stations of the network files that measure the air."""
+    stations = (one for one in network.stations.values() if one.source in AIR)
+    return [Spot(one.id, one.code, one.lat, one.lon, one.kind, one.en) for one in stations]
 
 
 def of_node(network: Network, node: str, time: int, among: Iterable[Spot] | None = None) -> Choice:

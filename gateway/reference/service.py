@@ -19,11 +19,15 @@ from gateway.reference import store
 from gateway.reference.ask import Ask
 from gateway.reference.hour import HOUR
 from gateway.reference.observed import Observed
+from gateway.reference.official import newest
 from gateway.reference.problem import KeyMissing, KeyRefused, NotAnswering, QuotaSpent, SourceProblem
 from gateway.reference.sources import SOURCES, Source
 from gateway.reference.transport import Client
 
 log = structlog.get_logger()
+
+RECENT_H = 72
+"""Hours in which a station's newest hour, and what was last said of an alert, are looked for."""
 
 BACK_H = 20
 """Hours that are asked for anew each time: sources correct what they have said."""
@@ -51,6 +55,7 @@ class References:
         self._alarms, self._metrics = alarms, metrics
         self._said: queue.SimpleQueue[Said] = queue.SimpleQueue()
         self._thread: threading.Thread | None = None
+        self._told = False
 
     def chores(self, every: float) -> list[Chore]:
         """Its work: to ask every `every` seconds, and to store what came."""
@@ -73,9 +78,13 @@ class References:
             self._thread.join(within)
 
     def tick(self, _: float = 0.0) -> None:
-        """Store what has been fetched, in the river's thread."""
+        """Store what has been fetched, in the river's thread, and tell it; at first what is stored."""
+        fresh = not self._told and self._live.now > 0
         while not self._said.empty():
-            self._take(self._said.get())
+            fresh = self._take(self._said.get()) or fresh
+        if fresh:
+            self._told, now = True, self._live.now
+            self._live.official = newest(store.references(self._journal, now - RECENT_H * HOUR, now + 1))
 
     def _fetch(self, network: Network, now: int) -> None:
         for source, places in asked(network).items():
@@ -100,7 +109,8 @@ class References:
                 problem = SourceProblem(repr(error), source.name)
         return Said(source.name, tuple(values), problem)
 
-    def _take(self, said: Said) -> None:
+    def _take(self, said: Said) -> bool:
+        """Store it; whether there was anything new."""
         found = store.drafts(self._journal, said.source, said.values)
         if found:
             self._journal.commit(self._live.now, found)
@@ -110,6 +120,7 @@ class References:
             self._alarms.cleared("reference", said.source)
         else:
             self._failed(said.source, said.problem)
+        return bool(found)
 
     def _failed(self, source: str, problem: Problem) -> None:
         kind = type(problem).__name__

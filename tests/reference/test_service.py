@@ -97,6 +97,13 @@ def test_values_are_stored_and_a_failing_source_is_told_and_forgiven(tmp_path: P
     assert found.words["station"].names == ("jungnang", "road")
     assert found.numbers["ref_pm25"].tolist() == [31.0, 44.0]
     assert chore.metrics.value("reference_values") > 0
+    assert {name: dict(one.values) for name, one in chore.live.official.items()} == {
+        "jungnang": {"pm25": 31.0, "pm10": 47.0},
+        "road": {"pm25": 44.0, "pm10": 47.0},
+    }
+    again = Chore(client, tmp_path)
+    again.references.tick()
+    assert again.live.official == chore.live.official, "what is stored is told at once after a restart"
 
 
 def test_a_wrong_name_in_the_files_does_not_cost_the_other_stations(tmp_path: Path) -> None:
