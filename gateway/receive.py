@@ -18,6 +18,8 @@ from paho.mqtt.client import Client, ConnectFlags, topic_matches_sub
 from paho.mqtt.enums import CallbackAPIVersion, MQTTErrorCode
 from paho.mqtt.reasoncodes import ReasonCode
 
+from edge.problem import Problem
+
 log = structlog.get_logger()
 
 SLOWEST = 60.0
@@ -39,9 +41,13 @@ class Broker:
 
 def believing(ca: Path) -> ssl.SSLContext:
     """A TLS context for an authority and, while it is being renewed, the next one: `ca-next.pem` beside
-    `ca.pem`."""
-    context = ssl.create_default_context(cafile=str(ca))
-    believe_more(context, ca)
+    `ca.pem`. Raises `Problem` for a file that is no certificate."""
+    try:
+        context = ssl.create_default_context(cafile=str(ca))
+        believe_more(context, ca)
+    except OSError as error:  # what the library finds wrong with it, too
+        advice = "name the authority's certificate (PEM): gongi ca show tells which there are"
+        raise Problem(f"this is no certificate: {error}", str(ca), advice) from None
     return context
 
 

@@ -100,7 +100,8 @@ class Record:
         except FileNotFoundError:
             raise RecordError("there is no roll-out", str(path), "begin one: gongi ota roll") from None
         except (ValueError, KeyError, TypeError) as error:
-            raise RecordError(f"this is no roll-out: {error!r}", str(path)) from None
+            advice = "remove it and roll out again: what devices have of the release isn't sent twice"
+            raise RecordError(f"this is no roll-out: {error!r}", str(path), advice) from None
 
     def take_up(self) -> None:
         """After an interruption: what was away or half sent begins again; a device knows how far it came."""

@@ -88,7 +88,8 @@ class Record:
         except FileNotFoundError:
             raise RecordError("nothing is being renewed", str(path)) from None
         except (ValueError, KeyError, TypeError) as error:
-            raise RecordError(f"this is no renewal: {error!r}", str(path)) from None
+            advice = "remove it and repeat the call that began it: devices say what they have"
+            raise RecordError(f"this is no renewal: {error!r}", str(path), advice) from None
         return record
 
     def take_up(self) -> None:

@@ -151,6 +151,8 @@ def test_who_never_comes_is_left_behind_by_name(desk: Desk) -> None:
     assert devices(desk.say("broker", "retire", status=1)["lacking"]) == ["n3"]
     assert "new:8883 is under way" in str(desk.call("broker", "move", "--to", "else:1").exception)
     assert "there is no n9" in str(desk.call("broker", "retire", "--without", "n9").exception)
+    done = desk.call("broker", "retire", "--without", "n3", "--ca", str(desk.folder / "wifi.toml"))
+    assert "this is no certificate" in str(done.exception)
     said = desk.say("broker", "retire", "--without", "n3")
     assert said["complete"]
     assert said["counts"]["left behind"] == 1
