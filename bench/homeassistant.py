@@ -223,7 +223,7 @@ class Walk:
         self.home.call("fan.turn_on", entity_id=fan)
         self.note("on", lambda: self._is(1, "on"), lambda: self.fan()["state"])
         self.home.call("fan.set_preset_mode", entity_id=fan, preset_mode="auto")
-        self.note("auto", lambda: self.asked() is None, lambda: self.fan()["attributes"])
+        self.note("auto", lambda: self.fan()["attributes"]["preset_mode"] == "auto", self.asked)
 
     def _is(self, level: int, state: str) -> bool:
         return bool(self.purifier.level == level and self.fan()["state"] == state)

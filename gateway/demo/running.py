@@ -155,7 +155,8 @@ class Demo:
         self.gateway = Gateway(options, DataClock())
         self._begin(self.gateway)
         gateway = self.gateway
-        page = create_app(gateway.live, gateway.history, gateway.report, gateway.metrics.text)
+        shown = (gateway.live, gateway.history, gateway.report, gateway.metrics.text)
+        page = create_app(*shown, overrides=gateway.overrides)
         serving = serve_console(page, *self.settings.console)
         self._parts.callback(serving.stop)
         self.url = serving.url
