@@ -64,7 +64,8 @@ class Predictor:
         head.hidden, head.inputs, head.values = parts
         trees, head.leaf_shift = data[at], data[at + 1]
         at += 2
-        head.trees = bytes(data[at : at + TREE * trees])
+        # Not a copy: trees are most of a model, and memory is short.
+        head.trees = memoryview(data)[at : at + TREE * trees]
         return head, at + TREE * trees
 
     def scaled(self, inputs):

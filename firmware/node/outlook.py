@@ -3,6 +3,7 @@
 Only this stays in memory: the model itself is read, asked and let go.
 """
 
+import gc
 from array import array
 
 from lib.seldom import call
@@ -92,7 +93,9 @@ class Outlook:
                 cells[0] = mean + (2 * rest > one or (2 * rest == one and mean & 1))
 
     def _look(self, up: int) -> None:
+        gc.collect()  # what is loaded now finds the heap in one piece
         try:
             call("node.forecast", "say", self, up)
         except (ValueError, OSError, MemoryError):
             self.unsaid += 1
+        gc.collect()
