@@ -69,6 +69,14 @@ def test_a_level_is_said(dialect: str, device: Device, level: int, said: list[tu
         ("tasmota", PLUG, "stat/tasmota_1A2B3C/RESULT", '{"POWER":"ON"}', Heard(1)),
         ("tasmota", PLUG, "stat/tasmota_1A2B3C/RESULT", '{"PulseTime1":{"Set":400,"Remaining":400}}', None),
         ("tasmota", PLUG, "stat/tasmota_1A2B3C/POWER", "OFF", Heard(0)),
+        (
+            "tasmota",
+            PLUG,
+            "stat/tasmota_1A2B3C/STATUS10",
+            '{"StatusSNS":{"Time":"2026-11-22T09:00:00","ENERGY":{"Total":3.2,"Power":42,"Voltage":221}}}',
+            Heard(power=42.0),
+        ),
+        ("tasmota", PLUG, "stat/tasmota_1A2B3C/STATUS10", '{"StatusSNS":{"Time":"2026-11-22"}}', None),
         ("tasmota", PLUG, "tele/tasmota_1A2B3C/STATE", '{"Uptime":"0T00:00:10","POWER":"ON"}', Heard(1)),
         ("tasmota", PLUG, "tele/tasmota_1A2B3C/LWT", "Offline", Heard(online=False)),
         (
