@@ -55,6 +55,8 @@ def transfer(
     """Each member left out in turn: alone (`leave` is "node") or with its whole site ("site"), moved towards
     its region's "references", levelled by its "neighbours", or moved to what a "travelling" node said beside
     it, as `proxies` says; nodes that travel aren't left out."""
+    if proxies == "travelling" and not any(one.visits for one in members):
+        raise NothingToTransfer("no node travels", advice="the `site` of one that does changes in the table")
     aligned = [align(one) for one in members]
     region = Region.of(members)
     for one in (one for one in members if not one.visits):

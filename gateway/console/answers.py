@@ -185,12 +185,14 @@ class RoomNow(Answer):
 class OfficialNow(Answer):
     """What the official station nearby says, and the alerts in force: not measured by our monitors."""
 
-    station: str = Field("", description="Its id in the network files; empty: none near enough has spoken.")
-    km: float | None = Field(None, description="How far away it stands.")
-    hour: datetime | None = Field(None, description="The beginning of its newest hour.")
-    values: dict[str, float] = Field({}, description="That hour's means, by quantity [µg/m³].")
-    said: str = Field("", description="The same in words.")
-    alerts: list[str] = Field([], description="The alerts in force, in words.")
+    station: str = Field(
+        default="", description="Its id in the network files; empty: none near enough has spoken."
+    )
+    km: float | None = Field(default=None, description="How far away it stands.")
+    hour: datetime | None = Field(default=None, description="The beginning of its newest hour.")
+    values: dict[str, float] = Field(default={}, description="That hour's means, by quantity [µg/m³].")
+    said: str = Field(default="", description="The same in words.")
+    alerts: list[str] = Field(default=[], description="The alerts in force, in words.")
 
 
 class AlarmNow(Answer):

@@ -22,20 +22,25 @@ def newest(table: Table) -> dict[str, Official]:
 
 
 def _newest(table: Table) -> Official:
-    good = {name: cells for name in REFERENCE if (cells := _good(table, f"ref_{name}")) is not None}
-    spoke = np.flatnonzero(np.any([np.isfinite(cells) for cells in good.values()], axis=0)) if good else []
-    last = int(spoke[-1]) if len(spoke) else -1
-    values = {name: float(cells[last]) for name, cells in good.items() if len(spoke)}
-    alerts = {name: level for name in ALERTS if (level := _level(_good(table, name)))}
-    time = int(table.time[last]) if len(table) else 0
-    return Official(time, {name: value for name, value in values.items() if np.isfinite(value)}, alerts)
+    good = {name: _good(table, f"ref_{name}") for name in REFERENCE}
+    spoke = np.flatnonzero(np.any([np.isfinite(cells) for cells in good.values()], axis=0))
+    alerts = {name: level for name in ALERTS if (level := _last(_good(table, name)))}
+    if not spoke.size:
+        return Official(0, {}, alerts)
+    last = int(spoke[-1])
+    values = {name: float(cells[last]) for name, cells in good.items() if np.isfinite(cells[last])}
+    return Official(int(table.time[last]), values, alerts)
 
 
-def _good(table: Table, column: str) -> Array | None:
-    cells, flag = table.numbers.get(column), table.numbers.get(f"{column}_flag")
-    return cells if cells is None or flag is None else np.where(flag == Flag.GOOD, cells, np.nan)
+def _good(table: Table, column: str) -> Array:
+    """A column's good cells, NaN elsewhere."""
+    none = np.full(len(table), np.nan)
+    good: Array = np.where(
+        table.numbers.get(f"{column}_flag", none) == Flag.GOOD, table.numbers.get(column, none), none
+    )
+    return good
 
 
-def _level(cells: Array | None) -> int:
-    known = [] if cells is None else cells[np.isfinite(cells)]
-    return int(known[-1]) if len(known) else 0
+def _last(cells: Array) -> int:
+    known: Array = cells[np.isfinite(cells)]
+    return int(known[-1]) if known.size else 0

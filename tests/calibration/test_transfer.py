@@ -104,3 +104,5 @@ def _beside(one: Colocation, seed: int) -> Colocation:
 def test_one_site_alone_teaches_nobody() -> None:
     with pytest.raises(NothingToTransfer, match="no sensor is left"):
         list(transfer([colocation("n1"), colocation("n2")], "site", "references"))
+    with pytest.raises(NothingToTransfer, match="no node travels"):
+        list(transfer([colocation("n1"), colocation("n2")], "node", "travelling"))
