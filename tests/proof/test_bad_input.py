@@ -114,6 +114,8 @@ def test_each_bad_message_gets_its_word_and_the_stream_goes_on(gateway: Gateway,
     line.publish(OBS, batch(1))
     for topic, payload, _ in BAD.values():
         line.publish(topic, payload)
+    for own in (b'{"issued":1763778059,"quantity":"pm25","value":[48]}', b"no JSON"):
+        line.publish(f"{ROOT}/hana/n1/forecast", own)  # a node's own: counted, and no more
     line.publish(OBS, batch(2, nonsense=1, more=[2]))
     line.publish(OBS, batch(2))
     line.publish(OBS, batch(2, pm25=[5.0, 6.0]))
