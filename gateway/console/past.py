@@ -49,8 +49,8 @@ class Window:
 
 
 def series(history: History, node: str, quantity: str, window: Window, notice: Notice) -> Series:
-    """The node's quantity in the window: means by step and the worst flag; a step of the page may hold few samples,
-    so it isn't held to the 75 % rule: `samples` says how many its mean rests on."""
+    """The node's quantity in the window: means by step and the worst flag. A page's step may hold few samples
+    and isn't held to the 75 % rule: `samples` says how many its mean rests on."""
     readings = history.read(window.start * SECOND, window.end * SECOND, [node])
     rows = readings.take(np.flatnonzero(_of(readings, node)))
     column = rows.columns.get(quantity) or Column.absent(len(rows))
