@@ -10,6 +10,7 @@ import csv
 import json
 import sys
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from datetime import datetime
 from html import escape
 from pathlib import Path
@@ -29,6 +30,7 @@ FILES = Path(__file__).with_name("network.toml")
 ZONE = ZoneInfo("Asia/Seoul")
 AHEAD_S = 1800
 LIMIT = 100.0
+OPENS = 5.5
 WIDE = "body{max-width:760px}.plots{grid-template-columns:1fr}.ok{stroke:var(--ok);fill:var(--ok)}"
 WIDE += ".key.ok::before{background:var(--ok)}"
 
@@ -80,62 +82,79 @@ def _together(decisions: list[Mapping[str, Any]]) -> Iterator[tuple[int, list[An
             yield row["at"], [{**held[name], **freshest} for name in names]
 
 
-def page(folder: Path) -> str:
+@dataclass(frozen=True)
+class Day:
+    """A day as it went: hours of the local day with the columns of live.csv, forecasts and expectations as
+    (hours, µg/m³), and all that was decided."""
+
+    hour: Array
+    series: Mapping[str, Array]
+    likely: tuple[Array, Array]
+    expected: tuple[Array, Array]
+    decisions: list[Mapping[str, Any]]
+
+    @classmethod
+    def read(cls, folder: Path) -> "Day":
+        """The day that OUT holds."""
+        journal = Journal(folder / "data" / "journal.sqlite")
+        with (folder / "live.csv").open(encoding="utf-8") as file:
+            rows = list(csv.DictReader(file))
+        second = np.array([datetime.fromisoformat(row["time"]).timestamp() for row in rows])
+        begun = datetime.fromtimestamp(second[0], ZONE).replace(hour=0, minute=0).timestamp()
+        decisions = list(told(journal, "decision"))
+        likely, expected = (
+            ((when - begun) / 3600, value) for when, value in (forecasts(journal), chosen(decisions))
+        )
+        series = {name: np.array([float(row[name]) for row in rows]) for name in rows[0] if name != "time"}
+        return cls((second - begun) / 3600, series, likely, expected, decisions)
+
+
+def page(day: Day) -> str:
     """The whole page."""
-    journal = Journal(folder / "data" / "journal.sqlite")
-    with (folder / "live.csv").open(encoding="utf-8") as file:
-        rows = list(csv.DictReader(file))
-    decisions = list(told(journal, "decision"))
-    second = np.array([datetime.fromisoformat(row["time"]).timestamp() for row in rows])
-    begun = datetime.fromtimestamp(second[0], ZONE).replace(hour=0, minute=0).timestamp()
-    hour = (second - begun) / 3600
-    series = {name: np.array([float(row[name]) for row in rows]) for name in rows[0] if name != "time"}
-    when, likely = forecasts(journal)
-    after, expected = chosen(decisions)
-    x = Axis("local time", float(hour[0]), float(hour[-1]), "{:g}:00".format)
-    on_air = Axis(
-        "PM10 µg/m³", 0, around(series["recorded"], series["pm10"], likely[np.isfinite(likely)], least=120)[1]
-    )
-    air = plot(
-        "PM10 of the platform",
-        x,
-        on_air,
-        [
-            Marks("line", hour[[0, -1]], np.full(2, LIMIT), "rule", "limit"),
-            Marks("line", hour, series["recorded"], "raw", "with everything off (the table)"),
-            Marks("dots", (when - begun) / 3600, likely, "cv", "forecast half an hour ahead, as it runs"),
-            Marks("dots", (after - begun) / 3600, expected, "fail", "with the levels chosen"),
-            Marks("line", hour, series["pm10"], "ref", "as it became"),
-        ],
-    )
-    machines = list(load(FILES).actuators)
-    levels = plot(
-        "What ran",
-        x,
-        Axis("level", 0, 2.1, whole=True),
-        [
-            Marks("line", hour, series[name] + 0.02 * place, style, name)
-            for place, (name, style) in enumerate(zip(machines, ("ok", "cv"), strict=True))
-        ],
-    )
-    used = np.array([5.5 <= h % 24 < 24 for h in hour])
     cards = "".join(
-        f'<div class="card">{escape(name)}<b>{escape(text)}</b></div>'
-        for name, text in summary(series, used, machines).items()
+        f'<div class="card">{escape(name)}<b>{escape(text)}</b></div>' for name, text in summary(day).items()
     )
     said = "".join(
         f"<tr><td>{datetime.fromtimestamp(row['at'] / SECOND, ZONE):%H:%M}</td>"
         f"<td>{escape(row['decision']['actuator'])}</td><td>{row['decision']['level']}</td>"
         f'<td class="why">{escape(reason(row["decision"]))}</td></tr>'
-        for row in decisions
+        for row in day.decisions
     )
     return (
         '<!doctype html><html lang="en"><head><meta charset="utf-8"><title>A day of the platform</title>'
         f"<style>{STYLE}{WIDE}</style></head><body><h1>A day of the platform</h1>"
         f'<p class="soft">Simulated: {escape(FILES.parent.name)}/metro.py</p><div class="cards">{cards}</div>'
-        f'<div class="plots">{air}{levels}</div><h2>What was decided</h2><div class="wide"><table>'
+        f'<div class="plots">{air(day)}{levels(day)}</div><h2>What was decided</h2><div class="wide"><table>'
         f"<tr><th>at</th><th>machine</th><th>level</th><th>because</th></tr>{said}</table></div></body></html>\n"
     )
+
+
+def clock(day: Day) -> Axis:
+    """The local time."""
+    return Axis("local time", float(day.hour[0]), float(day.hour[-1]), "{:g}:00".format)
+
+
+def air(day: Day) -> str:
+    """The plot of PM10."""
+    series, known = day.series, day.likely[1][np.isfinite(day.likely[1])]
+    top = around(series["recorded"], series["pm10"], known, least=120)[1]
+    marks = [
+        Marks("line", day.hour[[0, -1]], np.full(2, LIMIT), "rule", "limit"),
+        Marks("line", day.hour, series["recorded"], "raw", "with everything off (the table)"),
+        Marks("dots", *day.likely, "cv", "forecast half an hour ahead, as it runs"),
+        Marks("dots", *day.expected, "fail", "with the levels chosen"),
+        Marks("line", day.hour, series["pm10"], "ref", "as it became"),
+    ]
+    return plot("PM10 of the platform", clock(day), Axis("PM10 µg/m³", 0, top), marks)
+
+
+def levels(day: Day) -> str:
+    """The plot of what ran."""
+    marks = [
+        Marks("line", day.hour, day.series[name] + 0.02 * place, style, name)
+        for place, (name, style) in enumerate(zip(load(FILES).actuators, ("ok", "cv"), strict=True))
+    ]
+    return plot("What ran", clock(day), Axis("level", 0, 2.1, whole=True), marks)
 
 
 def alone(html: str) -> str:
@@ -146,11 +165,12 @@ def alone(html: str) -> str:
     return f"{opened} {name}><style>{STYLE}{WIDE}</style>{drawn}</svg>\n"
 
 
-def summary(series: Mapping[str, Array], used: Array, machines: list[str]) -> dict[str, str]:
+def summary(day: Day) -> dict[str, str]:
     """The day in numbers, over the hours in which trains run."""
-    actuators = load(FILES).actuators
+    series, used = day.series, day.hour >= OPENS
     watts = sum(
-        np.array([actuators[name].levels[int(level)].power for level in series[name]]) for name in machines
+        np.array([one.levels[int(level)].power for level in series[name]])
+        for name, one in load(FILES).actuators.items()
     )
     hours = {name: float((series[name][used] > LIMIT).sum()) / 60 for name in ("recorded", "pm10")}
     return {
@@ -171,7 +191,7 @@ def reason(decision: Mapping[str, Any]) -> str:
 
 if __name__ == "__main__":
     where = Path(sys.argv[1])
-    made = page(where)
+    made = page(Day.read(where))
     (where / "day.html").write_text(made, encoding="utf-8")
     (where / "day.svg").write_text(alone(made), encoding="utf-8")
     print(f"{where}/day.html")
