@@ -16,6 +16,7 @@ import time
 from pathlib import Path
 from typing import Any
 
+from bench.edge import network
 from firmware.toolkit import application
 from gateway.world import compiled
 from tests.cortex import Cortex
@@ -124,19 +125,22 @@ def cortex() -> Figures:
     """The application on 32 bits; see bench/on_device/cortex.py."""
     image = part("cortex-m3")
     with tempfile.TemporaryDirectory() as name:
-        script = Path(name) / "measure.mpy"
-        compiled_script(SCRIPTS / "cortex.py", script)
+        scripts = {"measure.mpy": "cortex.py", "carried.mpy": "carried.py"}
+        for target, source in scripts.items():
+            compiled_script(SCRIPTS / source, Path(name) / target)
         files = {
             f"firmware/{folder}/{path.name}": path.read_bytes()
             for folder in ("lib", "node", "boot")
             for path in sorted((firmware() / folder).glob("*.mpy"))
         }
-        files["measure.mpy"] = script.read_bytes()
+        files |= {target: (Path(name) / target).read_bytes() for target in scripts}
+        files["carried"] = network().encode()
     words = f"{plantower(35)!r}, {sensirion(0x8006)!r}, {sensirion(812, 0x6667, 0x5EB9)!r}"
     with Cortex(image) as board:
         board.repl.copy(files, lambda share: None)
         board.restart()
-        said = board.repl.run(f"import measure\nmeasure.run({words})\n", 120)
+        said = board.repl.run(f"import measure\nnode = measure.run({words})\n", 120)
+        said += board.repl.run("import carried\ncarried.foresee(node)\n", 120)
     facts = {line.split()[0]: int(line.split()[1]) for line in said.splitlines() if line}
     return {
         "device_ram_bytes": facts["modules"] + facts["batch"],
@@ -145,6 +149,10 @@ def cortex() -> Figures:
         "device_batch_bytes": facts["batch"],
         "device_application_bytes": facts["built"],
         "instructions_per_sample": facts["instructions"],
+        "carried_model_bytes": len(files["carried"]),
+        "device_model_bytes": facts["carrying"],
+        "device_forecast_bytes": facts["forecast"],
+        "instructions_per_forecast": facts["foreseen"],
     }
 
 
@@ -161,6 +169,11 @@ MEANINGS = {
     "device_ram_bytes": "modules of a running node, asyncio, one full batch; time, select, socket and "
     "tls are stand-ins and left out; what only an ESP32's image has (radio, its own board file) isn't in it",
     "device_application_bytes": "the same, and all that the application has built: buffers, spool, drivers",
+    "carried_model_bytes": "the model of the next three: 47 inputs, 48 hidden units, three horizons",
+    "device_model_bytes": "what a node that carries it holds between its forecasts, beside the above; its names "
+    "let the table of names grow by 4.5 KB more (firmware/lib/seldom.py)",
+    "device_forecast_bytes": "what it takes on top for the moment of one, its code and 8 KB of garbage in it",
+    "instructions_per_forecast": "loading code and model, inputs, three horizons, the message; no network",
     "instructions_per_sample": "reading 11 PMS5003 frames and an SCD4x, keeping a row, a 60th of a batch as "
     "JSON; without network and without the collector",
 }

@@ -154,8 +154,8 @@ def full_batch() -> int:
     return used() - before + 0 * batch.seq
 
 
-def run(frame: bytes, ready: bytes, measured: bytes) -> None:
-    """Print the figures, one a line."""
+def run(frame: bytes, ready: bytes, measured: bytes) -> object:
+    """Print the figures, one a line; return the node."""
     base = used()
     import asyncio
 
@@ -176,6 +176,7 @@ def run(frame: bytes, ready: bytes, measured: bytes) -> None:
     print("batch", full_batch())
     node = build(frame, ready, measured)
     measure(node, asyncio, base)
+    return node
 
 
 def measure(node: object, asyncio: object, base: int) -> None:
