@@ -38,7 +38,7 @@ class NoCampaign(Problem):
 
 def colocations(table: Table, quantity: str, tz: str, blocks: int | None = None) -> list[Colocation]:
     """Each device of a table with its reference, in the coarser one's time step; devices with fewer than 20
-    rows of both, or beside a reference that never changes, are left out. Raises `NoCampaign`."""
+    rows of both that quality control lets pass, or that never change, are left out. Raises `NoCampaign`."""
     _require(table, quantity)
     percent(table)
     found = []
@@ -46,21 +46,26 @@ def colocations(table: Table, quantity: str, tz: str, blocks: int | None = None)
         rows = np.flatnonzero(table.device.code == code)
         if rows.size >= 2:
             found.append(_colocation(table.take(rows), name, quantity, tz, blocks))
-    scored = [one for one in found if one.scored.sum() >= FEWEST]
-    if not scored:
-        most = max((int(one.scored.sum()) for one in found), default=0)
+    usable = [one for one in found if _teaches(one)]
+    if usable:
+        return usable
+    most = max((int(one.scored.sum()) for one in found), default=0)
+    if most < FEWEST:
         raise NoCampaign(
             f"at most {most} rows in which {quantity} and ref_{quantity} (with rh and temp) both stand",
             table.name,
             "a sensor and its reference stand in the same row; a week of hours is the least",
         )
-    if not any(_varies(one.inputs.raw[one.taught]) and _varies(one.reference[one.taught]) for one in scored):
-        raise NoCampaign(
-            f"{quantity} or ref_{quantity} never changes where quality control lets it pass",
-            table.name,
-            "`gongi quality` says what is wrong with it",
-        )
-    return [one for one in scored if _varies(one.reference[one.scored])]
+    raise NoCampaign(
+        f"{quantity} or ref_{quantity} never changes where quality control lets it pass",
+        table.name,
+        "`gongi quality` says what is wrong with it",
+    )
+
+
+def _teaches(one: Colocation) -> bool:
+    rows = one.taught
+    return int(rows.sum()) >= FEWEST and _varies(one.inputs.raw[rows]) and _varies(one.reference[rows])
 
 
 def _varies(cells: Array) -> bool:

@@ -153,7 +153,9 @@ def _left_out(table: tables.Table, members: Iterable[Colocation]) -> list[str]:
 
 def _tell(left: list[str]) -> None:
     if left:
-        click.echo(f"left out: {', '.join(left)} (too few rows beside a reference that changes)")
+        click.echo(
+            f"left out: {', '.join(left)} (too few good rows beside a reference, or nothing that changes)"
+        )
 
 
 @calibrate.command("apply", epilog=APPLY)
