@@ -134,7 +134,8 @@ class Platform:
         clean = DELIVERED * sum(level.cadr for level in running) / volume
         flow = sum(level.flow for level in running) / volume
         loss = LEAK + 16 * PISTON + SETTLING + clean + flow
-        steady = (flow * (PASSING * outdoor - recorded) - clean * recorded) / loss
+        brought = PASSING * outdoor if math.isfinite(outdoor) else recorded  # unknown: fans change nothing
+        steady = (flow * (brought - recorded) - clean * recorded) / loss
         self.moved = steady + (self.moved - steady) * math.exp(-loss * MINUTE)
         return max(recorded + self.moved, 0.0)
 
@@ -214,9 +215,11 @@ def joined(address: str, root: str, lines: dict[str, bytes]) -> Publisher:
     return publisher
 
 
-def live(path: Path, folder: Path, address: str, speed: float, first: float, hours: float) -> None:
+def live(
+    path: Path, folder: Path, files: Path, address: str, speed: float, first: float, hours: float
+) -> None:
     """Play a table as a platform that answers; OUT/live.csv says what it was and what it became."""
-    platform, lines = Platform(load(FILES)), dict[str, bytes]()
+    platform, lines = Platform(load(files)), dict[str, bytes]()
     root = platform.network.root
     publisher = joined(address, root, lines)
     sent = partial(publisher.publish, retain=True)
@@ -270,6 +273,7 @@ def main() -> None:
     play = parts.add_parser("live")
     play.add_argument("table", type=Path)
     play.add_argument("out", type=Path)
+    play.add_argument("--as", dest="network", type=Path, default=FILES, help="the network file")
     play.add_argument("--mqtt", default="127.0.0.1:1883")
     play.add_argument("--speed", type=float, default=300.0, help="how many times faster than life")
     play.add_argument(
@@ -282,7 +286,7 @@ def main() -> None:
     elif given.part == "broker":
         broker(given.folder, given.port)
     else:
-        live(given.table, given.out, given.mqtt, given.speed, given.first, given.hours)
+        live(given.table, given.out, given.network, given.mqtt, given.speed, given.first, given.hours)
 
 
 if __name__ == "__main__":
