@@ -170,9 +170,9 @@ MEANINGS = {
     "tls are stand-ins and left out; what only an ESP32's image has (radio, its own board file) isn't in it",
     "device_application_bytes": "the same, and all that the application has built: buffers, spool, drivers",
     "carried_model_bytes": "the model of the next three: 47 inputs, 48 hidden units, three horizons",
-    "device_model_bytes": "what a node that carries it holds between its forecasts, beside the above; its names "
-    "let the table of names grow by 4.5 KB more (firmware/lib/seldom.py)",
-    "device_forecast_bytes": "what it takes on top for the moment of one, its code and 8 KB of garbage in it",
+    "device_model_bytes": "what a node that carries it holds between its forecasts, beside the above; its "
+    "names let the table of names grow by 4.5 KB more (firmware/lib/seldom.py)",
+    "device_forecast_bytes": "what it takes on top for the moment of one, its code and 6 KB of garbage in it",
     "instructions_per_forecast": "loading code and model, inputs, three horizons, the message; no network",
     "instructions_per_sample": "reading 11 PMS5003 frames and an SCD4x, keeping a row, a 60th of a batch as "
     "JSON; without network and without the collector",

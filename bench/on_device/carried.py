@@ -6,7 +6,7 @@ import psram
 from lib.seldom import call
 
 # As a node collects.
-GARBAGE = 8192
+GARBAGE = 6144
 
 
 def used() -> int:

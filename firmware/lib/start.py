@@ -9,7 +9,7 @@ from lib.seldom import call
 from micropython import const
 
 # So much garbage, and it is collected: little at a time leaves the heap in one piece. [bytes]
-_GARBAGE = const(8192)
+_GARBAGE = const(6144)
 
 
 def run(config: dict, board: object) -> str:

@@ -35,7 +35,7 @@ class Node:
         self.update.works = self.sensors.worked
         self.device.describe = self._describe
         self.sampler = Sampler(self.config, self.device.clock, self.spool, self.sensors, self.sender.pump)
-        self.sampler.watch = call("node.info", "watch", self)
+        self.sampler.watch = call("node.fitting", "watch", self)
         self.device.proved = lambda: self.sampler.sampled > 0 and self.device.client.connected
         self.device.stalled = self.sampler.stalled
         self.device.silent = self.sensors.silent

@@ -1,10 +1,14 @@
-"""Sensors as the configuration names them: their drivers, and the columns of a row that are theirs."""
+"""Sensors as the configuration names them: their drivers, and the columns of a row that are theirs; and who
+watches the rows."""
+
+import os
 
 from lib.seldom import call
 from micropython import const
 
 # Of what two sensors measure, these stand as two channels; of the rest the first sensor's stands alone.
 _CHANNELS = const(("pm25", "pm10"))
+_MODEL = const("%s/%s/model")
 
 
 def drivers(entries: list, board: object, troubles: dict) -> list:
@@ -43,3 +47,17 @@ def name_columns(sensors: list) -> list:
                 names.append(None if n else name)
         named.append(names)
     return named
+
+
+def watch(node: object) -> object | None:
+    """Return what looks ahead from each row; None without a model on the flash: the running slot's, or the
+    cable's."""
+    slots = node.board.slots
+    for folder in (slots.running or ".", "."):
+        path = _MODEL % (slots.root, folder)
+        try:
+            os.stat(path)
+        except OSError:
+            continue
+        return call("node.outlook", "begin", node, path)
+    return None

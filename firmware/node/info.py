@@ -1,12 +1,7 @@
 """What a node adds to `info`: its sensors, its spool, its updates, its model."""
 
-import os
-
 from lib.seldom import call
 from lib.wire import Scaled
-from micropython import const
-
-_MODEL = const("%s/%s/model")
 
 
 def facts(node: object) -> tuple:
@@ -29,20 +24,6 @@ def facts(node: object) -> tuple:
         + call("lib.release", "described", node.board.slots)
         + (watch.facts() if watch else ())
     )
-
-
-def watch(node: object) -> object | None:
-    """Return what looks ahead from each row; None without a model on the flash: the running slot's, or the
-    cable's."""
-    slots = node.board.slots
-    for folder in (slots.running or ".", "."):
-        path = _MODEL % (slots.root, folder)
-        try:
-            os.stat(path)
-        except OSError:
-            continue
-        return call("node.outlook", "begin", node, path)
-    return None
 
 
 def _sensor(sensors: object, i: int, up: int) -> tuple:
