@@ -131,8 +131,12 @@ class Device:
                 route(payload)
             elif self.fallback_route:
                 self.fallback_route(topic, payload)
-        except (ValueError, TypeError, KeyError, AttributeError, MemoryError):
+        except (ValueError, TypeError, KeyError, AttributeError):
             self.malformed += 1
+        except MemoryError:  # a new boot has more in one piece, and who commands asks again
+            self.malformed += 1
+            if topic == self.topic("cmd"):
+                self.end("memory")
 
     def _status(self, payload: bytes) -> None:
         if bytes(payload) == b"offline":  # the will of an earlier connection that was noticed late

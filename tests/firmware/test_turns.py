@@ -132,6 +132,14 @@ def test_another_wifi_is_kept_where_it_leads_to_a_broker(ear: Ear, start: Start)
     assert b"sesame" not in b"".join(ear.messages[f"{ROOT}/hana/1-2-a/info"])
 
 
+def taken(ear: Ear, turn: int, **change: Any) -> bool:
+    """Whether it is in force; else it is asked for again, as the gateway does: it may restart for memory."""
+    if told(ear) == (turn, None, None):
+        return True
+    ear.say("cmd", command(turn, **change))
+    return False
+
+
 def test_the_authority_changes_without_a_visit(ear: Ear, start: Start, tmp_path: Path, make: Make) -> None:
     old, new = tmp_path / "old", tmp_path / "new"
     for folder in (old, new):
@@ -157,8 +165,7 @@ def test_the_authority_changes_without_a_visit(ear: Ear, start: Start, tmp_path:
     wait_until(lambda: told(ear_new) == (2, None, None), 20)
     assert (ear_new.heard("info")[-1]["trusts"], ear_new.heard("info")[-1]["ca"]) == (prints[::-1], prints[1])
     # The old one is believed no more; a way back to its broker fails, and the node stays reachable.
-    ear_new.say("cmd", command(3, ca=texts[1:]))
-    wait_until(lambda: told(ear_new) == (3, None, None), 20)
+    wait_until(lambda: taken(ear_new, 3, ca=texts[1:]), 30, 1)
     assert ear_new.heard("info")[-1]["trusts"] == prints[1:]
     ear_new.say("cmd", command(4, brokers=[["localhost", port_old]]))
     wait_until(lambda: told(ear_new) == (3, None, [4, "refused"]), 30)
