@@ -7,31 +7,38 @@ import click
 
 from edge.problem import Problem
 
-# One row per command: its name and where it is. `gongi NAME` imports that row alone.
-COMMANDS: dict[str, str] = {
-    "calibrate": "gateway.command.calibrate:calibrate",
-    "demo": "gateway.command.demo:demo",
-    "check": "gateway.command.check:check",
-    "index": "gateway.command.index:index",
-    "influx": "gateway.command.influx:influx",
-    "ledger": "gateway.command.ledger:ledger",
-    "serve": "gateway.command.serve:serve",
-    "replay": "gateway.command.replay:replay",
-    "quality": "gateway.command.quality:quality",
-    "reassign": "gateway.command.reassign:reassign",
-    "reference": "gateway.command.reference:reference",
-    "ota": "gateway.command.ota:ota",
-    "train": "gateway.command.train:train",
-    "evaluate": "gateway.command.evaluate:evaluate",
-    "room": "gateway.command.room:room",
-    "actuator": "gateway.command.actuator:actuator",
-    "bench": "gateway.command.bench:bench",
-    "flash": "gateway.command.flash:flash",
-    "credentials": "gateway.command.credentials:credentials",
-    "ca": "gateway.command.ca:ca",
-    "broker": "gateway.command.broker:broker",
-    "node": "gateway.command.node:node",
+# One row per command: its name and where it is, as the help lists them. `gongi NAME` imports that row alone.
+SECTIONS: dict[str, dict[str, str]] = {
+    "Run": {
+        "demo": "gateway.command.demo:demo",
+        "check": "gateway.command.check:check",
+        "serve": "gateway.command.serve:serve",
+        "ledger": "gateway.command.ledger:ledger",
+        "room": "gateway.command.room:room",
+        "actuator": "gateway.command.actuator:actuator",
+        "reassign": "gateway.command.reassign:reassign",
+        "influx": "gateway.command.influx:influx",
+    },
+    "Tables": {
+        "replay": "gateway.command.replay:replay",
+        "quality": "gateway.command.quality:quality",
+        "calibrate": "gateway.command.calibrate:calibrate",
+        "train": "gateway.command.train:train",
+        "evaluate": "gateway.command.evaluate:evaluate",
+        "index": "gateway.command.index:index",
+        "reference": "gateway.command.reference:reference",
+        "bench": "gateway.command.bench:bench",
+    },
+    "Devices": {
+        "flash": "gateway.command.flash:flash",
+        "credentials": "gateway.command.credentials:credentials",
+        "ota": "gateway.command.ota:ota",
+        "node": "gateway.command.node:node",
+        "broker": "gateway.command.broker:broker",
+        "ca": "gateway.command.ca:ca",
+    },
 }
+COMMANDS = {name: place for section in SECTIONS.values() for name, place in section.items()}
 
 
 class Commands(click.Group):
@@ -50,10 +57,11 @@ class Commands(click.Group):
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """Each command with its first sentence, whole; click's own list cuts it off after some words."""
-        found = ((name, self.get_command(ctx, name)) for name in self.list_commands(ctx))
-        rows = [(name, command.get_short_help_str(limit=500)) for name, command in found if command]
-        with formatter.section("Commands"):
-            formatter.write_dl(rows)
+        for title, section in SECTIONS.items():
+            found = ((name, self.get_command(ctx, name)) for name in section)
+            rows = [(name, command.get_short_help_str(limit=500)) for name, command in found if command]
+            with formatter.section(title):
+                formatter.write_dl(rows)
 
 
 @click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})
