@@ -14,7 +14,7 @@ import pytest
 
 from edge.predict.feature import MISSING, calendar, inputs, level, local
 from edge.predict.infer import forecast
-from edge.predict.model import Column, Form, Head, Kind, Model, Role, Term
+from edge.predict.model import Column, Form, Head, Kind, Model, ModelError, Role, Term
 from edge.predict.ring import DEPTH, MINUTE, Ring, Rolling
 from edge.readings import SECOND
 from firmware.toolkit.foresight import calendar_of, installed
@@ -246,3 +246,18 @@ def test_it_says_what_the_gateway_says_of_the_same_history(micropython: str, tmp
     assert found == expected
     assert len({tuple(one["value"]) for one in found}) > 100
     assert {one["warn"][1] for one in found} == {True, False}
+
+
+def test_the_calendar_knows_summer_time_and_the_holidays_to_come() -> None:
+    found = calendar_of("Europe/Berlin", {date(2025, 12, 25), date(2020, 1, 1)}, T)
+    zone = found["zone"]
+    assert isinstance(zone, list)
+    assert [ahead for _, ahead in zone] == [3600, 7200, 3600, 7200, 3600]
+    assert zone[1][0] == 1_774_746_000
+    assert found["rest"] == [(date(2025, 12, 25) - date(1970, 1, 1)).days]
+
+
+def test_a_model_of_stations_is_not_for_a_node() -> None:
+    with pytest.raises(ModelError, match="steps of 3600 s"):
+        installed(replace(RISING, unit_s=3600).encode())
+    assert installed(RISING.encode()) == {"model": RISING.encode()}
