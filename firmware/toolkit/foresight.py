@@ -8,12 +8,17 @@ from pathlib import Path
 from zoneinfo import ZoneInfo
 
 from edge.network import Network
+from edge.problem import Problem
 
 MODEL, CALENDAR = "model", "model.json"
 YEARS = 2
 """How far the calendar reaches; behind it, a node knows no holidays and no change of summer time."""
 
 _EPOCH = date(1970, 1, 1)
+
+
+class NoCalendar(Problem):
+    """The network file doesn't have the site."""
 
 
 def calendar_of(zone: str, holidays: Collection[date], now: int) -> Mapping[str, object]:
@@ -31,7 +36,10 @@ def calendar_of(zone: str, holidays: Collection[date], now: int) -> Mapping[str,
 
 def files(model: Path, network: Network | None, site: str) -> Mapping[str, bytes]:
     """The files of a model file for a node of this site; raises `Problem` for one that can't serve a node."""
-    place = network.sites.get(site) if network else None
+    if network and site not in network.sites:
+        known = ", ".join(network.sites)
+        raise NoCalendar(f"no site {site!r} whose calendar the model could have", advice=f"there is: {known}")
+    place = network.sites[site] if network else None
     return installed(
         model.read_bytes(), calendar_of(place.tz, place.holidays, int(time.time())) if place else None
     )
