@@ -1,8 +1,9 @@
 # Every target is an alias of a `gongi` command or of a tool.
 PYTHON ?= python3 python3.14 python3.13 python3.12 python3.11 python
 SECONDS ?=
-# Two workers: most tests wait for real servers most of the time.
-PYTEST ?= -n 2 --dist loadfile
+# Two workers: most tests wait for real servers most of the time. In their own order: sorted by number of tests,
+# the files with few and long ones would all come last.
+PYTEST ?= -n 2 --dist loadfile --no-loadscope-reorder
 NETWORK ?= examples/school/network.toml
 BIN = .venv/bin
 NEW = import sys; sys.exit(sys.version_info < (3, 11))

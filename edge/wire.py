@@ -104,11 +104,12 @@ def decode(
     batches, places, letters = _parsed(topics, payloads, unknown)
     latest = LATEST if now is None else min(LATEST, now // SECOND + AHEAD)
     readings, wrong = _columns([nodes[place] for place in places], batches, latest)
-    letters += (Letter(topics[places[i]], payloads[places[i]], reason) for i, reason in wrong)
+    refused = dict(wrong)
+    letters += (Letter(topics[places[i]], payloads[places[i]], reason) for i, reason in refused.items())
     impossible = tuple(
         Letter(topics[places[i]], payloads[places[i]], f"t0 {batch.t0} is impossible: samples kept untimed")
         for i, batch in enumerate(batches)
-        if batch.t0 is not None and not _possible(batch, latest)
+        if batch.t0 is not None and i not in refused and not _possible(batch, latest)
     )
     return Decoded(readings, tuple(letters), unknown, impossible)
 

@@ -9,7 +9,7 @@ import jsonschema
 import msgspec
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from edge import report
@@ -210,6 +210,7 @@ def settled(payloads: list[bytes], now: int | None = None) -> Decoded:
     return decoded
 
 
+@example([b'{"log":"00000000","seq":1,"boot":0,"up":0,"t0":1,"dt":1}'])
 @settings(max_examples=300)
 @given(st.lists(st.binary(max_size=200) | mutants() | JSONISH.map(json.dumps).map(str.encode), max_size=5))
 def test_any_bytes_end_in_the_readings_or_in_a_letter(payloads: list[bytes]) -> None:
