@@ -18,7 +18,7 @@ def means(time: Array, cells: Array, width: int, step: int, offset: Array | int 
 
     `cells` [rows or rows × columns] are values at `time` [ns UTC, any order], NaN where missing; `step` [ns]
     is the time between samples where none is missing; spans begin at whole widths of `time + offset` [ns],
-    the local clock's. NaN where fewer than 75 % of a span's samples are there; a sample counts once a step.
+    the local clock's. NaN where fewer than 75 % of a span's samples are there.
     """
     local = time + offset
     span, place = np.unique(local // width, return_inverse=True)

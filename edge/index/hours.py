@@ -6,10 +6,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 
+from edge.mean import COMPLETE
 from edge.readings import Array
-
-COMPLETE = 0.75
-"""The share of a window that has to be there before its mean says anything."""
 
 
 @dataclass(frozen=True, slots=True)

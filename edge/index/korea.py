@@ -5,11 +5,12 @@ its value is a PM sub-index and is never called CAI.
 """
 
 from datetime import date
+from functools import partial
 
 import numpy as np
 
 from edge.index.hours import Hours, running, windows
-from edge.index.scheme import Band, Index, Table, in_force, worst
+from edge.index.scheme import Band, Index, Table, band_of, in_force, worst
 from edge.readings import Array
 
 GRADES = (
@@ -73,18 +74,12 @@ def sub_index(hours: Hours) -> Array:
     return whole
 
 
-def grade(values: Array) -> Array:
-    """The place in `GRADES` of each sub-index."""
-    band: Array = np.where(np.isnan(values), np.nan, np.searchsorted((50.0, 100.0, 250.0), values))
-    return band
-
-
 PM_INDEX = Index(
     id="kr-pm",
     word="PM sub-index (Korea)",
     quantities=("pm25", "pm10"),
     bands=GRADES,
     of=sub_index,
-    band=grade,
+    band=partial(band_of, (50.0, 100.0, 250.0)),
     source="AirKorea, CAI, grades of 2018-03-27; particles alone",
 )

@@ -76,6 +76,13 @@ def in_force(tables: Sequence[Table], day: date) -> Table:
     return next((table for table in reversed(tables) if table.since <= day), tables[0])
 
 
+def band_of(ends: tuple[float, ...], values: Array) -> Array:
+    """The band of each value of an index, from 0, where `ends` are the values that end all but the last; NaN
+    where there is none."""
+    band: Array = np.where(np.isnan(values), np.nan, np.searchsorted(ends, values))
+    return band
+
+
 def worst(values: Sequence[Array]) -> Array:
     """The highest of several quantities' values at each hour; NaN where none can be said."""
     if not values:

@@ -1,11 +1,12 @@
 """United States: AQI with the PM2.5 breakpoints of 2024-05-06, from NowCast."""
 
 from datetime import date
+from functools import partial
 
 import numpy as np
 
 from edge.index.hours import Hours, windows
-from edge.index.scheme import Band, Index, Table, in_force, truncated, worst
+from edge.index.scheme import Band, Index, Table, band_of, in_force, truncated, worst
 from edge.readings import Array
 
 CATEGORIES = (
@@ -60,19 +61,12 @@ def aqi(hours: Hours) -> Array:
     return whole
 
 
-def category(values: Array) -> Array:
-    """The place in `CATEGORIES` of each AQI."""
-    ends = (50.0, 100.0, 150.0, 200.0, 300.0)
-    band: Array = np.where(np.isnan(values), np.nan, np.searchsorted(ends, values))
-    return band
-
-
 AQI = Index(
     id="us-aqi",
     word="AQI (US EPA)",
     quantities=("pm25", "pm10"),
     bands=CATEGORIES,
     of=aqi,
-    band=category,
+    band=partial(band_of, (50.0, 100.0, 150.0, 200.0, 300.0)),
     source="US EPA, AQI of 2024-05-06, NowCast",
 )

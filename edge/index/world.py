@@ -3,10 +3,8 @@
 from datetime import date
 from functools import partial
 
-import numpy as np
-
 from edge.index.hours import Hours, running
-from edge.index.scheme import Band, Index, Table, worst
+from edge.index.scheme import Band, Index, Table, band_of, worst
 from edge.readings import Array
 
 INF = float("inf")
@@ -91,17 +89,12 @@ def caqi(hours: Hours) -> Array:
     return worst([CAQI_HOUR.value(name, hours.mean(name)) for name in CAQI_HOUR.ends])
 
 
-def _caqi_band(values: Array) -> Array:
-    band: Array = np.where(np.isnan(values), np.nan, np.searchsorted((25.0, 50.0, 75.0), values))
-    return band
-
-
 CAQI = Index(
     id="eu-caqi",
     word="Common Air Quality Index",
     quantities=("pm25", "pm10"),
     bands=CAQI_BANDS,
     of=caqi,
-    band=_caqi_band,
+    band=partial(band_of, (25.0, 50.0, 75.0)),
     source="CITEAIR, CAQI, background, hourly; particles alone",
 )
