@@ -10,7 +10,7 @@ from edge.correction.term import served, steps
 from edge.quantity import QUANTITIES
 from edge.readings import SECOND, Array, Flag
 from gateway.calibration import percent
-from gateway.table import HOUR, Table, Words
+from gateway.table import Table, Words, usual_step
 
 CELLS = ("value", "lower", "upper", "u")
 
@@ -62,7 +62,7 @@ def _devices(
                 table.name,
                 f"the form {correction.form} has the terms {', '.join(correction.terms)}",
             )
-        step = int(np.median(np.diff(table.time[rows]))) if rows.size > 1 else HOUR
+        step = usual_step(table.time[rows])
         if steps(correction.terms) and not 0.5 < step / correction.step < 2:
             here, fitted = step // SECOND, correction.step // SECOND
             raise CorrectionError(

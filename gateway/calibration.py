@@ -22,7 +22,7 @@ from edge.network import Fitted, Network, Node, Placement
 from edge.problem import Problem
 from edge.quantity import QUANTITIES
 from edge.readings import SECOND, Array, Clock, Column, Flag, Readings
-from gateway.table import HOUR, Table
+from gateway.table import HOUR, Table, usual_step
 
 LONG = 60 * 24 * HOUR
 """A campaign of this span [ns] is cut into ten blocks, a shorter one into five."""
@@ -147,8 +147,7 @@ def _site(table: Table, name: str) -> str:
 
 
 def _step(time: Array, cells: Array) -> int:
-    known = time[np.isfinite(cells)]
-    return int(np.median(np.diff(known))) if known.size > 1 else HOUR
+    return usual_step(time[np.isfinite(cells)])
 
 
 def _suspect(table: Table, name: str, columns: Mapping[str, Array], quantity: str) -> Array:

@@ -10,7 +10,7 @@ from edge.index import INDICES, Hours, Index
 from edge.mean import means
 from edge.problem import Problem
 from edge.readings import SECOND, Array
-from gateway.table import HOUR, Table, Words
+from gateway.table import HOUR, Table, Words, usual_step
 
 GROUP = "gongi.index"
 """Entry points of this group name an `edge.index.Index`; docs: examples/extend/README.md."""
@@ -76,8 +76,7 @@ def hourly(table: Table) -> Hours:
 
 
 def _step(time: Array, cells: Array) -> int:
-    known = np.diff(time[np.isfinite(cells)])
-    return int(np.median(known)) if known.size else 60 * SECOND
+    return usual_step(time[np.isfinite(cells)], 60 * SECOND)
 
 
 def _spread(time: Array, starts: Array, mean: Array) -> Array:

@@ -12,7 +12,7 @@ from edge.problem import Problem
 from edge.quantity import QUANTITIES
 from edge.readings import CELLS, SECOND, Array, Clock, Column, Flag, Readings
 from edge.verdict import Test
-from gateway.table import Table
+from gateway.table import Table, usual_step
 
 DAY = 86_400
 BROKEN = 0.25
@@ -81,7 +81,7 @@ def _readings(table: Table, names: list[str]) -> Readings:
 
 
 def _step(time: Array) -> int:
-    return max(round(float(np.median(np.diff(time))) / SECOND), 1) if time.size > 1 else 3600
+    return max(round(usual_step(time) / SECOND), 1)
 
 
 def _network(table: Table, sensor: str, changes: Mapping[str, float]) -> Network:

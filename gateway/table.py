@@ -92,6 +92,12 @@ class Table:
         return Table(self.name, self.time[index], words, numbers, self.notes)
 
 
+def usual_step(time: Array, otherwise: int = HOUR) -> int:
+    """The median time [ns] between one device's rows at `time` [ns]; `otherwise` where there are fewer than
+    two."""
+    return int(np.median(np.diff(time))) if time.size > 1 else otherwise
+
+
 def slug(text: str) -> str:
     """A name as the wire allows it: lower case, every other character a `-`."""
     return re.sub(r"[^a-z0-9-]", "-", text.strip().lower())
