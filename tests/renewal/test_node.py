@@ -21,20 +21,6 @@ Say = Callable[..., dict[str, Any]]
 
 
 @pytest.fixture
-def wires() -> Iterator[Wires]:
-    wires = Wires()
-    yield wires
-    wires.close()
-
-
-@pytest.fixture
-def ear(mosquitto: Mosquitto) -> Iterator[Ear]:
-    ear = Ear(mosquitto.port)
-    yield ear
-    ear.close()
-
-
-@pytest.fixture
 def node(tmp_path: Path, micropython: str, mosquitto: Mosquitto, wires: Wires, ear: Ear) -> Iterator[Board]:
     """A node on the bench's network, which its broker has heard."""
     key = Secrets(tmp_path / "secrets").of("1-2-a").key
